@@ -1,0 +1,3 @@
+//! The one integration test crate: everything here runs the binary or reads the sources.
+
+mod layers;
