@@ -6,6 +6,8 @@
 //! |---|---|---|
 //! | 0 | [`exchange`] | what went over the wire, as plain data |
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
+//! | 10 | [`cli`] | the command line; the only place that prints |
 
+pub mod cli;
 pub mod exchange;
 pub mod protocol;

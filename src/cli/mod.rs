@@ -1,0 +1,41 @@
+//! Layer 10: the command line, and the only place that prints. One file a command: its arguments (the doc comments are the
+//! help) and its `run`.
+
+mod error;
+mod exit;
+mod terminal;
+
+pub use error::CliError;
+pub use exit::Exit;
+pub use terminal::Terminal;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Record an AI client's OAuth and MCP traffic once, replay it anywhere, break it on purpose, see what the client does.
+#[derive(Debug, Parser)]
+#[command(name = "authtape", version, max_term_width = 100, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// Reads the command line, runs the command and says what went wrong.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return error::report_usage(&error),
+    };
+    let mut terminal = Terminal::new();
+    match run(arguments.command, &mut terminal) {
+        Ok(exit) => exit.into(),
+        Err(error) => error.report(&mut terminal),
+    }
+}
+
+fn run(command: Command, _terminal: &mut Terminal) -> Result<Exit, CliError> {
+    match command {}
+}
