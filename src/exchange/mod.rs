@@ -83,6 +83,8 @@ pub enum Outcome {
     Response(Response),
     /// No response of the server: the reason, and what the client got instead.
     Failed(Failure),
+    /// Nobody saw what came of it (an inferred exchange).
+    Unseen,
 }
 
 /// The response of an exchange.
@@ -139,7 +141,7 @@ impl Exchange {
     pub fn response(&self) -> Option<&Response> {
         match &self.outcome {
             Outcome::Response(response) => Some(response),
-            Outcome::Failed(_) => None,
+            Outcome::Failed(_) | Outcome::Unseen => None,
         }
     }
 
@@ -147,7 +149,7 @@ impl Exchange {
     pub fn response_mut(&mut self) -> Option<&mut Response> {
         match &mut self.outcome {
             Outcome::Response(response) => Some(response),
-            Outcome::Failed(_) => None,
+            Outcome::Failed(_) | Outcome::Unseen => None,
         }
     }
 
