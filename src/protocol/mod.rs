@@ -1,6 +1,19 @@
 //! Layer 1: what an exchange means in OAuth and MCP. Knows kinds, roles of URLs and of fields, and the small grammars of
 //! both protocols. Does not know secrets' values, files or replay.
 
+mod challenge;
+mod credentials;
+mod endpoint;
+mod entities;
 mod kind;
+mod parameters;
+pub mod rpc;
+#[cfg(test)]
+mod samples;
 
+pub use challenge::{Challenge, parse_challenges};
+pub use credentials::{Authorization, Basic, Bearer, BearerPlace, ClientAuthentication, ClientCredentials, jwt_part, subject_of_jwt};
+pub use endpoint::{Endpoint, is_loopback_host, query_of};
+pub use entities::{Entities, Era, MODERN_SINCE, protocol_version, request_parameters};
 pub use kind::{Kind, UnknownKind};
+pub use parameters::Parameters;
