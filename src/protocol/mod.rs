@@ -2,18 +2,22 @@
 //! both protocols. Does not know secrets' values, files or replay.
 
 mod challenge;
+mod classify;
 mod credentials;
 mod endpoint;
 mod entities;
 mod kind;
 mod parameters;
+mod roles;
 pub mod rpc;
 #[cfg(test)]
 mod samples;
 
 pub use challenge::{Challenge, parse_challenges};
+pub use classify::{Classified, Confidence, classify_run};
 pub use credentials::{Authorization, Basic, Bearer, BearerPlace, ClientAuthentication, ClientCredentials, jwt_part, subject_of_jwt};
 pub use endpoint::{Endpoint, is_loopback_host, query_of};
 pub use entities::{Entities, Era, MODERN_SINCE, protocol_version, request_parameters};
 pub use kind::{Kind, UnknownKind};
 pub use parameters::Parameters;
+pub use roles::{Evidence, Learned, Role, RoleMap, Roles};
