@@ -5,9 +5,13 @@
 //! | floor | module | knows |
 //! |---|---|---|
 //! | 0 | [`exchange`] | what went over the wire, as plain data |
+//! | 0 | [`yaml`] | YAML, as cassettes use it |
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
+//! | 2 | [`cassette`] | the file format, and how such files grow, are finished and are read |
 //! | 10 | [`cli`] | the command line; the only place that prints |
 
+pub mod cassette;
 pub mod cli;
 pub mod exchange;
 pub mod protocol;
+pub mod yaml;
