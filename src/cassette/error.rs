@@ -29,7 +29,7 @@ pub enum CassetteError {
 }
 
 /// A place in a file, and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Broken {
     /// The file.
     pub path: PathBuf,
@@ -56,6 +56,15 @@ impl CassetteError {
             Self::Broken(broken) => broken.hint,
             _ => None,
         }
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// Says where, not what: the line may hold a secret.
+impl fmt::Debug for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Broken({}:{}:{})", self.path.display(), self.line, self.column)
     }
 }
 

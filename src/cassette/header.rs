@@ -18,6 +18,8 @@ pub struct Header {
     pub sessions: Vec<Session>,
     /// Requests that were forwarded and counted but not stored.
     pub passed: Vec<Passed>,
+    /// Requests of tools that the client started, counted but not stored.
+    pub tools: Vec<Tool>,
 }
 
 /// Where a cassette came from.
@@ -64,6 +66,15 @@ pub struct Passed {
     pub host: String,
     /// What the requests were for.
     pub kind: Kind,
+    /// How many there were.
+    pub requests: u64,
+}
+
+/// Requests of a tool that the client started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// Its product name.
+    pub tool: String,
     /// How many there were.
     pub requests: u64,
 }

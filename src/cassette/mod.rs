@@ -10,10 +10,11 @@ mod header;
 pub use error::{Broken, CassetteError};
 pub use file::{Cassette, Document, Documents, Existing, Follower, PartFile, Summary, Sweep, Untouched, Warning, part_path};
 pub use format::{VERSION, document_of};
-pub use header::{Header, Passed, Recorded, Scrubbed, Session};
+pub use header::{Header, Passed, Recorded, Scrubbed, Session, Tool};
 
 use crate::exchange::{ConnectionEvent, Content, End, Event, Exchange, Headers, SseStyle};
 use crate::protocol::Kind;
+use std::fmt;
 use std::time::Duration;
 
 /// An exchange in a cassette.
@@ -50,7 +51,7 @@ pub struct More {
 }
 
 /// The end of a stream that was written in parts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Closing {
     /// See [`Exchange::took`].
     pub took: Option<Duration>,
@@ -72,7 +73,7 @@ impl Interaction {
             response.body.content = Content::Events(Default::default());
         }
         let Content::Events(stream) = &mut response.body.content else { return };
-        if !events.is_empty() || closing.is_some() {
+        if !events.is_empty() {
             stream.style = style;
         }
         stream.events.extend(events);
@@ -82,5 +83,13 @@ impl Interaction {
             response.trailers = closing.trailers;
             self.exchange.took = closing.took.or(took);
         }
+    }
+}
+
+impl fmt::Debug for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { took, end, tail, trailers } = self;
+        let tail = tail.len();
+        f.debug_struct("Closing").field("took", took).field("end", end).field("tail", &tail).field("trailers", trailers).finish()
     }
 }

@@ -28,6 +28,7 @@ fn header() -> Header {
         raw: false,
         sessions: Vec::new(),
         passed: Vec::new(),
+        tools: Vec::new(),
     }
 }
 

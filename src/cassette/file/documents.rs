@@ -3,12 +3,13 @@
 
 use crate::cassette::{Broken, CassetteError};
 use crate::yaml::DOCUMENT_LIMIT;
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// One document of a file, not yet parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Document {
     /// The line of the file on which it begins, from 1.
     pub line: u64,
@@ -16,6 +17,12 @@ pub struct Document {
     pub text: String,
     /// True when a separator follows, so nothing of it can be missing.
     pub is_closed: bool,
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Document(line {}, {} bytes)", self.line, self.text.len())
+    }
 }
 
 /// Where a document stands in its file.

@@ -6,6 +6,7 @@ use super::finish::{Summary, Sweep, finish};
 use super::replace::{Privacy, replace};
 use super::{empty, header_of};
 use crate::cassette::{CassetteError, Entry, Header, format};
+use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufReader};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -24,7 +25,6 @@ pub enum Existing {
 }
 
 /// A cassette that is being recorded. Locked against a second writer; a file whose lock is free has lost its writer.
-#[derive(Debug)]
 pub struct PartFile {
     file: File,
     path: PathBuf,
@@ -146,6 +146,12 @@ impl PartFile {
         })?;
         std::fs::remove_file(&path).map_err(CassetteError::io("remove", &path))?;
         Ok(summary)
+    }
+}
+
+impl fmt::Debug for PartFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PartFile({}, {} bytes written, {} waiting)", self.path.display(), self.length, self.buffer.len())
     }
 }
 

@@ -31,7 +31,7 @@ impl<'de> Deserialize<'de> for Millis {
 }
 
 /// Names and values in order: a list of maps with one key each.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Pairs(pub(super) Vec<(String, String)>);
 
 impl<'de> Deserialize<'de> for Pairs {
@@ -82,7 +82,6 @@ impl<'de> Deserialize<'de> for Pair {
 
 /// An event of a stream: `at` and its fields in wire order, as members of one map; where a name repeats, `fields` is a list of
 /// maps with one field each.
-#[derive(Debug)]
 pub(super) struct WireEvent(pub(super) Event);
 
 const EVENT_NAMES: &[&str] = &["at", "fields", "event", "id", "retry", "data", "json", "json_text", "comment", "raw", "style"];
@@ -184,7 +183,6 @@ impl FieldReader {
 }
 
 /// A JSON value as its text.
-#[derive(Debug)]
 pub(super) struct JsonText(pub(super) serde_json::Value);
 
 impl<'de> Deserialize<'de> for JsonText {

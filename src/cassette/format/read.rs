@@ -5,7 +5,7 @@ use super::body::{self, Parts, Wrong};
 use super::names::Encoding;
 use super::pairs::{Millis, Pairs};
 use super::wire::{WireConnectionEvent, WireHeader, WireInteraction, WireMore, WireRequest, WireResponse};
-use crate::cassette::{Closing, Entry, Header, Interaction, More, Passed, Recorded, Scrubbed, Session};
+use crate::cassette::{Closing, Entry, Header, Interaction, More, Passed, Recorded, Scrubbed, Session, Tool};
 use crate::exchange::{Body, Coding, ConnectionEvent, Exchange, Failure, Headers, Outcome, Request, Response};
 use crate::yaml;
 use std::time::Duration;
@@ -50,6 +50,7 @@ pub(in crate::cassette) fn header(text: &str) -> Result<Header, FormatError> {
             .into_iter()
             .map(|passed| Passed { host: passed.host, kind: passed.kind.0, requests: passed.requests })
             .collect(),
+        tools: wire.tools.into_iter().map(|tool| Tool { tool: tool.tool, requests: tool.requests }).collect(),
     })
 }
 
@@ -130,11 +131,13 @@ fn locate(text: &str, path: &[&str]) -> (u64, u64) {
 
 fn interaction(wire: WireInteraction) -> Result<Entry, Wrong> {
     let request = request(wire.request)?;
-    let outcome = match (wire.response, wire.failed) {
-        (Some(given), None) => Outcome::Response(response(given)?),
-        (None, Some(failed)) => Outcome::Failed(Failure { stage: failed.stage.0, reason: failed.reason }),
-        (None, None) => return Err(Wrong::new("interaction", "neither `response` nor `failed`: one of them is needed")),
-        (Some(_), Some(_)) => return Err(Wrong::new("failed", "both `response` and `failed`: only one of them can be")),
+    let outcome = match (wire.response, wire.failed, wire.unseen) {
+        (Some(given), None, false) => Outcome::Response(response(given)?),
+        (None, Some(failed), false) => Outcome::Failed(Failure { stage: failed.stage.0, reason: failed.reason }),
+        (None, None, true) => Outcome::Unseen,
+        (None, None, false) => return Err(Wrong::new("interaction", "no outcome: expected `response`, `failed` or `unseen: true`")),
+        (_, Some(_), _) => return Err(Wrong::new("failed", "`failed` stands beside another outcome: only one can be")),
+        (Some(_), None, true) => return Err(Wrong::new("unseen", "`unseen` stands beside a `response`: only one can be")),
     };
     let exchange = Exchange {
         number: wire.interaction,

@@ -1,7 +1,7 @@
 //! Whatever an exchange holds is read back: by us as the same exchange, by another YAML reader as the same tree.
 
 use super::{document_of, entry, header, write_header};
-use crate::cassette::{Closing, Entry, Header, Interaction, More, Passed, Recorded, Scrubbed, Session};
+use crate::cassette::{Closing, Entry, Header, Interaction, More, Passed, Recorded, Scrubbed, Session, Tool};
 use crate::exchange::*;
 use crate::protocol::Kind;
 use crate::yaml::arbitrary::{json_value, nasty};
@@ -92,8 +92,9 @@ fn request() -> impl Strategy<Value = Request> {
 fn outcome() -> impl Strategy<Value = Outcome> {
     let stage = select(vec![Stage::Resolve, Stage::Connect, Stage::Tls, Stage::Response, Stage::ClientGone]);
     prop_oneof![
-        (stage, nasty()).prop_map(|(stage, reason)| Outcome::Failed(Failure { stage, reason })),
-        (any::<u16>(), headers(), body(), headers()).prop_map(|(status, headers, body, trailers)| Outcome::Response(Response {
+        1 => Just(Outcome::Unseen),
+        2 => (stage, nasty()).prop_map(|(stage, reason)| Outcome::Failed(Failure { stage, reason })),
+        6 => (any::<u16>(), headers(), body(), headers()).prop_map(|(status, headers, body, trailers)| Outcome::Response(Response {
             status,
             headers,
             body,
@@ -139,8 +140,12 @@ fn any_header() -> impl Strategy<Value = Header> {
     let session = (any::<u32>(), vec(nasty(), 0..3), option::of(any::<i32>()), option::of(any::<i32>()))
         .prop_map(|(session, client, exit, signal)| Session { session, client, exit, signal });
     let passed = (nasty(), select(Kind::ALL), any::<u64>()).prop_map(|(host, kind, requests)| Passed { host, kind, requests });
-    (recorded, scrubbed, any::<bool>(), any::<bool>(), vec(session, 0..3), vec(passed, 0..3))
-        .prop_map(|(recorded, scrubbed, finished, raw, sessions, passed)| Header { recorded, scrubbed, finished, raw, sessions, passed })
+    let tool = (nasty(), any::<u64>()).prop_map(|(tool, requests)| Tool { tool, requests });
+    let lists = (vec(session, 0..3), vec(passed, 0..3), vec(tool, 0..3));
+    (recorded, scrubbed, any::<bool>(), any::<bool>(), lists).prop_map(|(recorded, scrubbed, finished, raw, lists)| {
+        let (sessions, passed, tools) = lists;
+        Header { recorded, scrubbed, finished, raw, sessions, passed, tools }
+    })
 }
 
 /// What our reader and another one make of a text, whatever its meaning.

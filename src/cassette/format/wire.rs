@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The header: the first document.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireHeader {
@@ -26,10 +26,13 @@ pub(super) struct WireHeader {
     /// Requests that were forwarded and counted but not stored.
     #[serde(default)]
     pub passed: Vec<WirePassed>,
+    /// Requests of tools that the client started, counted and not stored.
+    #[serde(default)]
+    pub tools: Vec<WireTool>,
 }
 
 /// Where the cassette came from.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireRecorded {
@@ -45,7 +48,7 @@ pub(super) struct WireRecorded {
 }
 
 /// What was replaced.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireScrubbed {
@@ -58,7 +61,7 @@ pub(super) struct WireScrubbed {
 }
 
 /// One client process.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireSession {
@@ -72,7 +75,7 @@ pub(super) struct WireSession {
 }
 
 /// Requests that are only counted.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WirePassed {
@@ -81,8 +84,17 @@ pub(super) struct WirePassed {
     pub requests: u64,
 }
 
-/// One exchange. Exactly one of `response` and `failed` is there.
-#[derive(Debug, Deserialize)]
+/// Requests of one tool.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireTool {
+    pub tool: String,
+    pub requests: u64,
+}
+
+/// One exchange. Exactly one of `response`, `failed` and `unseen` is there.
+#[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireInteraction {
@@ -105,10 +117,13 @@ pub(super) struct WireInteraction {
     pub request: WireRequest,
     pub response: Option<WireResponse>,
     pub failed: Option<WireFailure>,
+    /// True where nobody saw what came of it.
+    #[serde(default)]
+    pub unseen: bool,
 }
 
 /// The request. At most one of `json`, `json_text`, `form`, `events`, `text` and `base64` is there.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireRequest {
@@ -149,7 +164,7 @@ pub(super) struct WireRequest {
 }
 
 /// The response. At most one of `json`, `json_text`, `form`, `events`, `text` and `base64` is there.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireResponse {
@@ -186,7 +201,7 @@ pub(super) struct WireResponse {
 }
 
 /// An exchange without a response of the server.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireFailure {
@@ -197,7 +212,7 @@ pub(super) struct WireFailure {
 }
 
 /// Something that happened on a connection without an exchange.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireConnectionEvent {
@@ -216,7 +231,7 @@ pub(super) struct WireConnectionEvent {
 }
 
 /// More of an open event stream. Only in files that are not finished.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireMore {

@@ -28,7 +28,7 @@ pub fn document_of(entry: &Entry, out: &mut String) {
 
 /// Appends the text of the header, without any `---`.
 pub(in crate::cassette) fn header(header: &Header, out: &mut String) {
-    let Header { recorded, scrubbed, finished, raw, sessions, passed } = header;
+    let Header { recorded, scrubbed, finished, raw, sessions, passed, tools } = header;
     let mut yaml = Emitter::new(out);
     yaml.name("authtape").plain(VERSION);
     write_recorded(recorded, &mut yaml);
@@ -56,6 +56,11 @@ pub(in crate::cassette) fn header(header: &Header, out: &mut String) {
     if !passed.is_empty() {
         list(yaml.name("passed"), passed, |yaml, passed| {
             yaml.flow().text("host", &passed.host).plain("kind", passed.kind).plain("requests", passed.requests).end();
+        });
+    }
+    if !tools.is_empty() {
+        list(yaml.name("tools"), tools, |yaml, tool| {
+            yaml.flow().text("tool", &tool.tool).plain("requests", tool.requests).end();
         });
     }
 }
@@ -103,6 +108,7 @@ pub(in crate::cassette) fn write_interaction(interaction: &Interaction, out: &mu
             yaml.name("reason").text(&failure.reason);
             yaml.end();
         }
+        Outcome::Unseen => yaml.name("unseen").plain(true),
     }
 }
 
