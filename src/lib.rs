@@ -7,9 +7,11 @@
 //! | 0 | [`exchange`] | what went over the wire, as plain data |
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
 //! | 6 | [`upstream`] | the way to the real servers |
+//! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
 //! | 10 | [`cli`] | the command line; the only place that prints |
 
 pub mod cli;
 pub mod exchange;
 pub mod protocol;
+pub mod proxy;
 pub mod upstream;

@@ -9,7 +9,7 @@ mod parent;
 mod roots;
 
 pub use connect_to::{BadConnectTo, ConnectTo};
-pub use error::UpstreamError;
+pub use error::{UpstreamError, chain};
 pub use parent::{BadProxyUrl, ParentProxy, ProxyVariables};
 pub use roots::{BadRoots, ExtraRoots};
 
