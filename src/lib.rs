@@ -8,10 +8,14 @@
 //! | 0 | [`yaml`] | YAML, as cassettes use it |
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
 //! | 2 | [`cassette`] | the file format, and how such files grow, are finished and are read |
+//! | 6 | [`upstream`] | the way to the real servers |
+//! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
 //! | 10 | [`cli`] | the command line; the only place that prints |
 
 pub mod cassette;
 pub mod cli;
 pub mod exchange;
 pub mod protocol;
+pub mod proxy;
+pub mod upstream;
 pub mod yaml;

@@ -1,0 +1,122 @@
+//! What all parts of one proxy share: where captures go, what answers, numbers, the clock of the run and the end of it.
+
+use super::answer::Answer;
+use super::credential::Peer;
+use super::sink::CaptureSink;
+use super::wire::Connection;
+use crate::exchange::{Captured, ConnectionEvent, Trouble};
+use http::uri::Authority;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Shared by all connections of a proxy.
+pub(super) struct Context {
+    pub sink: CaptureSink,
+    pub answer: Answer,
+    pub started: Instant,
+    /// Relays and tunnels.
+    pub tasks: TaskTracker,
+    /// Exchanges that an orderly end waits for: those that are not over and not event streams.
+    pub finite: TaskTracker,
+    /// All exchanges that have not been handed over whole.
+    pub open: TaskTracker,
+    /// No new connections; what breaks off from now on was broken off by us.
+    pub closing: CancellationToken,
+    /// Everything ends now.
+    pub stop: CancellationToken,
+    exchange_numbers: AtomicU32,
+    tunnels: Mutex<HashMap<SocketAddr, Arc<Via>>>,
+}
+
+/// How a request came: on which connection, from whom, and to which server the client had asked to be connected.
+pub(super) struct Via {
+    pub connection: Arc<Connection>,
+    pub peer: Peer,
+    /// The target of the CONNECT, inside a tunnel.
+    pub target: Option<Authority>,
+    /// Exchanges that came this way.
+    pub exchanges: AtomicU32,
+}
+
+/// Keeps a tunnel known to the core by the address from which we reach it.
+pub(super) struct TunnelEntry {
+    context: Arc<Context>,
+    address: SocketAddr,
+}
+
+impl Context {
+    pub fn new(sink: CaptureSink, answer: Answer, started: Instant, closing: CancellationToken) -> Self {
+        Self {
+            sink,
+            answer,
+            started,
+            tasks: TaskTracker::new(),
+            finite: TaskTracker::new(),
+            open: TaskTracker::new(),
+            closing,
+            stop: CancellationToken::new(),
+            exchange_numbers: AtomicU32::new(0),
+            tunnels: Mutex::default(),
+        }
+    }
+
+    /// The time since the start of the run.
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The number of a new exchange.
+    pub fn next_exchange(&self) -> u32 {
+        self.exchange_numbers.fetch_add(1, Relaxed) + 1
+    }
+
+    pub fn is_closing(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+
+    /// Reports what happened on a connection; not at the end, when we ended it ourselves.
+    pub fn event(&self, connection: u32, session: Option<u32>, trouble: Trouble, host: Option<String>, detail: String) {
+        if self.is_closing() {
+            return;
+        }
+        tracing::debug!(connection, ?trouble, "connection event");
+        self.sink.send(Captured::Event(ConnectionEvent { at: self.now(), session, connection, trouble, host, detail }));
+    }
+
+    /// Announces a tunnel to the core.
+    pub fn announce(self: &Arc<Self>, address: SocketAddr, via: Arc<Via>) -> TunnelEntry {
+        self.tunnels().insert(address, via);
+        TunnelEntry { context: Arc::clone(self), address }
+    }
+
+    /// The tunnel that reaches the core from this address; nobody else may.
+    pub fn tunnel(&self, address: SocketAddr) -> Option<Arc<Via>> {
+        self.tunnels().get(&address).cloned()
+    }
+
+    fn tunnels(&self) -> std::sync::MutexGuard<'_, HashMap<SocketAddr, Arc<Via>>> {
+        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Via {
+    pub fn new(connection: Arc<Connection>, peer: Peer, target: Option<Authority>) -> Self {
+        Self { connection, peer, target, exchanges: AtomicU32::new(0) }
+    }
+
+    /// True once a request came this way.
+    pub fn was_used(&self) -> bool {
+        self.exchanges.load(Relaxed) > 0
+    }
+}
+
+impl Drop for TunnelEntry {
+    fn drop(&mut self) {
+        self.context.tunnels().remove(&self.address);
+    }
+}

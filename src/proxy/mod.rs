@@ -1,0 +1,166 @@
+//! Layer 7: the intercepting proxy. hudsucker speaks TLS to the client; around it stand our own accept loop and sniffing
+//! (`relay`, `front`, `tunnel`), our own certificates (`root`, `leaf`) and our own answers (`handler`, `forward`). Each
+//! exchange goes to a [`CaptureSink`] while it happens.
+//!
+//! Knows sockets, TLS and HTTP. Does not know what an exchange means, never prints, and logs numbers only. (hudsucker and
+//! hyper log URLs and bytes: a subscriber must leave their targets out.)
+//!
+//! ```text
+//! client ── relay ── front ─┬─ CONNECT ── tunnel ─┬─ TLS ── hudsucker ── handler ─┐
+//!                           │                     └─ plain HTTP ─────────────────┼── forward ── answer
+//!                           └─ absolute URL ─────────────────────────────────────┘
+//! ```
+
+mod answer;
+mod context;
+mod credential;
+mod forward;
+mod front;
+mod handler;
+mod handshake;
+mod headers;
+mod leaf;
+mod own_user;
+mod recording;
+mod relay;
+mod root;
+mod sink;
+mod tee;
+mod tunnel;
+mod upgrade;
+mod wire;
+
+pub use answer::Answer;
+pub use credential::{Credential, Peer};
+pub use forward::ERROR_HEADER;
+pub use relay::{Admission, Deadlines};
+pub use root::{Root, RootError};
+pub use sink::{BODIES_IN_FLIGHT, CaptureSink, Captures, Received, capture};
+pub use wire::{Connection, Connections};
+
+use context::Context;
+use handler::{Handler, NoConnector};
+use leaf::Leaves;
+use relay::Relay;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// How long the pieces of a proxy get to let go once everything was ended.
+const LET_GO: Duration = Duration::from_secs(1);
+
+/// What a proxy needs.
+pub struct Options {
+    /// The root that the client trusts.
+    pub root: Arc<Root>,
+    /// What answers requests.
+    pub answer: Answer,
+    /// Where exchanges and events go.
+    pub sink: CaptureSink,
+    /// What a client must show.
+    pub credential: Credential,
+    /// Who is let in without it.
+    pub admission: Admission,
+    /// The start of the run; all times are distances from it.
+    pub started: Instant,
+    /// How long we wait.
+    pub deadlines: Deadlines,
+}
+
+/// Why a proxy did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A socket could not be set up.
+    #[error("cannot set up the proxy's sockets: {0}")]
+    Socket(#[from] io::Error),
+    /// The key for certificates could not be made.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// hudsucker refused its settings.
+    #[error("cannot set up the proxy's core: {0}")]
+    Core(String),
+}
+
+/// A proxy at work. It ends when the token it was given is cancelled.
+pub struct Running {
+    address: SocketAddr,
+    context: Arc<Context>,
+    connections: Connections,
+    deadline: Duration,
+}
+
+/// Starts to serve on a bound listener; must be called within a tokio runtime. Cancel `shutdown` to end it and then wait
+/// with [`Running::ended`].
+pub fn serve(listener: TcpListener, options: Options, shutdown: CancellationToken) -> Result<Running, ServeError> {
+    let Options { root, answer, sink, credential, admission, started, deadlines } = options;
+    let address = listener.local_addr()?;
+    let context = Arc::new(Context::new(sink, answer, started, shutdown.child_token()));
+    let core = start_core(&context, root)?;
+    let connections = Connections::default();
+    let relay = Relay { context: Arc::clone(&context), credential, admission, deadlines, connections: connections.clone(), core };
+    context.tasks.spawn(relay::accept(Arc::new(relay), listener));
+    Ok(Running { address, context, connections, deadline: deadlines.end })
+}
+
+impl Running {
+    /// Where the proxy listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The client's open connections, for those who break them on purpose.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    /// Waits for the end: once shutdown is asked for, exchanges under way get until their deadline, event streams end at
+    /// once, and everything has been handed to the sink when this returns. May be called again.
+    pub async fn ended(&self) {
+        let context = &self.context;
+        context.closing.cancelled().await;
+        context.finite.close();
+        let finished = timeout(self.deadline, context.finite.wait()).await.is_ok();
+        context.stop.cancel();
+        context.tasks.close();
+        context.open.close();
+        let let_go = timeout(LET_GO, async { tokio::join!(context.tasks.wait(), context.open.wait()) }).await.is_ok();
+        tracing::debug!(finished, let_go, "proxy ended");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.context.closing.cancel();
+        self.context.stop.cancel();
+    }
+}
+
+/// Starts hudsucker on a loopback port of its own. Accepted sockets inherit TCP_NODELAY: without it each TLS answer waits
+/// 40 ms for a delayed ACK.
+fn start_core(context: &Arc<Context>, root: Arc<Root>) -> Result<SocketAddr, ServeError> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_nodelay(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let listener = socket.listen(1024)?;
+    let address = listener.local_addr()?;
+    let handler = Handler::new(Arc::clone(context));
+    let core = hudsucker::Proxy::builder()
+        .with_listener(listener)
+        .with_ca(Leaves::new(root)?)
+        .with_http_connector(NoConnector)
+        .with_http_handler(handler.clone())
+        .with_websocket_handler(handler)
+        .with_server(tunnel::server())
+        .with_graceful_shutdown(context.stop.clone().cancelled_owned())
+        .build()
+        .map_err(|error| ServeError::Core(error.to_string()))?;
+    context.tasks.spawn(async move {
+        let served = core.start().await;
+        tracing::debug!(ok = served.is_ok(), "core ended");
+    });
+    Ok(address)
+}

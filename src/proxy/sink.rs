@@ -1,0 +1,317 @@
+//! The way from the proxy to the recorder: never blocks a poll, yet is bounded, because a new request waits while too much
+//! is queued. Does not look into messages.
+
+use crate::exchange::Captured;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Bytes of bodies kept in memory at once, those queued to the recorder included; past it, bodies are stored cut.
+pub const BODIES_IN_FLIGHT: usize = 32 << 20;
+/// A new request waits while more messages than this are queued.
+const CROWDED: usize = 1024;
+/// A new request waits while more bytes of bodies than this are queued.
+const HEAVY: usize = BODIES_IN_FLIGHT / 2;
+/// How long messages gather once the receiver had to wait: a wake-up for each would cost more than the work.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// The proxy's end. Cheap to clone.
+#[derive(Clone)]
+pub struct CaptureSink(Arc<Sender>);
+
+/// The recorder's end: a plain blocking iterator that ends when every sink is gone.
+pub struct Captures {
+    queue: Arc<Queue>,
+    /// Taken from the queue, last first.
+    batch: Vec<Entry>,
+    /// Bytes of the message that was handed out last; free again when the next one is asked for.
+    working_on: usize,
+}
+
+/// What a receiver got within its time.
+#[derive(Debug)]
+pub enum Received {
+    /// A message.
+    Message(Captured),
+    /// Nothing yet.
+    Nothing,
+    /// Nothing ever again: every sink is gone.
+    Closed,
+}
+
+struct Entry {
+    message: Captured,
+    bytes: usize,
+}
+
+/// Closes the queue when the last sink goes.
+struct Sender(Arc<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    /// Messages sent and not yet handed out.
+    messages: AtomicUsize,
+    /// Bytes of bodies in those messages and in the one that is worked on.
+    bytes: AtomicUsize,
+    /// Bytes of bodies kept anywhere: in open exchanges and in `bytes`.
+    kept: AtomicUsize,
+    room: Notify,
+    abandoned: AtomicBool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    entries: Vec<Entry>,
+    closed: bool,
+    /// True while the receiver sleeps on the condition.
+    asleep: bool,
+}
+
+/// A sink with its receiver.
+pub fn capture() -> (CaptureSink, Captures) {
+    let queue = Arc::new(Queue::default());
+    let sink = CaptureSink(Arc::new(Sender(Arc::clone(&queue))));
+    (sink, Captures { queue, batch: Vec::new(), working_on: 0 })
+}
+
+impl CaptureSink {
+    /// Hands a message over. Never waits; without a receiver the message is dropped.
+    pub fn send(&self, message: Captured) {
+        self.send_holding(message, 0);
+    }
+
+    /// Hands a message over together with the room its bodies take (see [`Self::take_room`]).
+    pub(super) fn send_holding(&self, message: Captured, bytes: usize) {
+        let queue = self.queue();
+        if queue.abandoned.load(SeqCst) {
+            self.give_back(bytes);
+            return;
+        }
+        queue.messages.fetch_add(1, SeqCst);
+        queue.bytes.fetch_add(bytes, SeqCst);
+        let mut waiting = queue.waiting();
+        waiting.entries.push(Entry { message, bytes });
+        if std::mem::take(&mut waiting.asleep) {
+            drop(waiting);
+            queue.arrived.notify_one();
+        }
+    }
+
+    /// Takes room for bytes of a body, or says that there is none left.
+    pub(super) fn take_room(&self, bytes: usize) -> bool {
+        let queue = self.queue();
+        let fits = queue.kept.fetch_add(bytes, SeqCst) + bytes <= BODIES_IN_FLIGHT;
+        if !fits {
+            queue.kept.fetch_sub(bytes, SeqCst);
+        }
+        fits
+    }
+
+    /// Gives room back that no message will carry.
+    pub(super) fn give_back(&self, bytes: usize) {
+        self.queue().kept.fetch_sub(bytes, SeqCst);
+    }
+
+    /// Waits until the receiver has caught up enough for another request.
+    pub async fn room(&self) {
+        let queue = self.queue();
+        while queue.is_crowded() {
+            let roomy = queue.room.notified();
+            tokio::pin!(roomy);
+            roomy.as_mut().enable();
+            if queue.is_crowded() {
+                roomy.await;
+            }
+        }
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.0.0
+    }
+}
+
+impl Captures {
+    /// The next message, waited for at most this long.
+    pub fn recv(&mut self, limit: Duration) -> Received {
+        self.finish_work();
+        if self.batch.is_empty() && !self.refill(Some(Instant::now() + limit)) {
+            return if self.queue.waiting().closed { Received::Closed } else { Received::Nothing };
+        }
+        self.next_of_batch().map_or(Received::Nothing, Received::Message)
+    }
+
+    /// The message that was handed out last has been dealt with.
+    fn finish_work(&mut self) {
+        let bytes = std::mem::take(&mut self.working_on);
+        let was_crowded = self.queue.is_crowded();
+        self.queue.bytes.fetch_sub(bytes, SeqCst);
+        self.queue.kept.fetch_sub(bytes, SeqCst);
+        if was_crowded && !self.queue.is_crowded() {
+            self.queue.room.notify_waiters();
+        }
+    }
+
+    fn next_of_batch(&mut self) -> Option<Captured> {
+        let Entry { message, bytes } = self.batch.pop()?;
+        self.working_on = bytes;
+        let was_crowded = self.queue.is_crowded();
+        self.queue.messages.fetch_sub(1, SeqCst);
+        if was_crowded && !self.queue.is_crowded() {
+            self.queue.room.notify_waiters();
+        }
+        Some(message)
+    }
+
+    /// Takes all that waits; false if nothing came in time or ever will.
+    fn refill(&mut self, deadline: Option<Instant>) -> bool {
+        let mut waiting = self.queue.waiting();
+        let mut had_to_wait = false;
+        while waiting.entries.is_empty() {
+            if waiting.closed {
+                return false;
+            }
+            had_to_wait = true;
+            waiting.asleep = true;
+            let Some(deadline) = deadline else {
+                waiting = self.queue.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            waiting = self.queue.arrived.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if had_to_wait && !waiting.closed {
+            drop(waiting);
+            thread::sleep(GATHER);
+            waiting = self.queue.waiting();
+        }
+        self.batch = std::mem::take(&mut waiting.entries);
+        drop(waiting);
+        self.batch.reverse();
+        true
+    }
+}
+
+impl Iterator for Captures {
+    type Item = Captured;
+
+    fn next(&mut self) -> Option<Captured> {
+        self.finish_work();
+        if self.batch.is_empty() && !self.refill(None) {
+            return None;
+        }
+        self.next_of_batch()
+    }
+}
+
+impl Drop for Captures {
+    fn drop(&mut self) {
+        self.queue.abandoned.store(true, SeqCst);
+        self.batch.clear();
+        self.queue.waiting().entries.clear();
+        self.queue.messages.store(0, SeqCst);
+        self.queue.bytes.store(0, SeqCst);
+        self.queue.kept.store(0, SeqCst);
+        self.queue.room.notify_waiters();
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.0.waiting().closed = true;
+        self.0.arrived.notify_all();
+    }
+}
+
+impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_crowded(&self) -> bool {
+        !self.abandoned.load(SeqCst) && (self.messages.load(SeqCst) > CROWDED || self.bytes.load(SeqCst) > HEAVY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{ConnectionEvent, Trouble};
+
+    fn message(connection: u32) -> Captured {
+        Captured::Event(ConnectionEvent {
+            at: Duration::ZERO,
+            session: None,
+            connection,
+            trouble: Trouble::Silent,
+            host: None,
+            detail: String::new(),
+        })
+    }
+
+    fn number(message: &Captured) -> u32 {
+        match message {
+            Captured::Event(event) => event.connection,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn messages_arrive_in_order_and_the_iterator_ends_with_the_last_sink() {
+        let (sink, captures) = capture();
+        let sender = thread::spawn(move || (0..5000).for_each(|number| sink.clone().send(message(number))));
+        let numbers: Vec<u32> = captures.map(|message| number(&message)).collect();
+        sender.join().unwrap();
+        assert_eq!(numbers, (0..5000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn recv_tells_nothing_from_closed() {
+        let (sink, mut captures) = capture();
+        assert!(matches!(captures.recv(Duration::ZERO), Received::Nothing));
+        sink.send(message(1));
+        assert!(matches!(captures.recv(Duration::ZERO), Received::Message(_)));
+        drop(sink);
+        assert!(matches!(captures.recv(Duration::from_secs(9)), Received::Closed));
+    }
+
+    #[tokio::test]
+    async fn a_request_waits_while_too_much_is_queued() {
+        let (sink, mut captures) = capture();
+        (0..=CROWDED as u32).for_each(|number| sink.send(message(number)));
+        let mut waiting = Box::pin(sink.room());
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        assert!(matches!(captures.recv(Duration::ZERO), Received::Message(_)));
+        waiting.await;
+    }
+
+    #[tokio::test]
+    async fn room_for_bodies_comes_back_when_the_message_has_been_dealt_with() {
+        let (sink, mut captures) = capture();
+        assert!(sink.take_room(BODIES_IN_FLIGHT));
+        assert!(!sink.take_room(1));
+        sink.send_holding(message(1), BODIES_IN_FLIGHT);
+        let mut waiting = Box::pin(sink.room());
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        assert!(matches!(captures.recv(Duration::ZERO), Received::Message(_)));
+        assert!(!sink.take_room(1), "the message is still being worked on");
+        assert!(matches!(captures.recv(Duration::ZERO), Received::Nothing));
+        assert!(sink.take_room(1));
+        waiting.await;
+    }
+
+    #[tokio::test]
+    async fn without_a_receiver_nothing_waits() {
+        let (sink, captures) = capture();
+        (0..=CROWDED as u32).for_each(|number| sink.send(message(number)));
+        drop(captures);
+        sink.send(message(1));
+        sink.room().await;
+    }
+}
