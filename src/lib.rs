@@ -6,8 +6,10 @@
 //! |---|---|---|
 //! | 0 | [`exchange`] | what went over the wire, as plain data |
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
+//! | 8 | [`runner`] | client processes: environment, home, terminal, time limit |
 //! | 10 | [`cli`] | the command line; the only place that prints |
 
 pub mod cli;
 pub mod exchange;
 pub mod protocol;
+pub mod runner;

@@ -1,3 +1,4 @@
 //! The one integration test crate: everything here runs the binary or reads the sources.
 
 mod layers;
+mod runner_process;
