@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | 0 | [`exchange`] | what went over the wire, as plain data |
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
+//! | 7 | [`useragent`] | the browser's part: openers, following an authorization request, delivering the callback |
 //! | 8 | [`runner`] | client processes: environment, home, terminal, time limit |
 //! | 10 | [`cli`] | the command line; the only place that prints |
 
@@ -13,3 +14,4 @@ pub mod cli;
 pub mod exchange;
 pub mod protocol;
 pub mod runner;
+pub mod useragent;

@@ -26,10 +26,10 @@ impl Dialect {
     /// The text, ending in a line feed. Values that are not UTF-8 are written as well as they can be.
     pub fn write(self, variables: &Variables) -> String {
         match self {
-            Self::Json => pretty(object(variables)),
+            Self::Json => pretty(&object(variables)),
             Self::Vscode => {
                 let names = ["linux", "osx"].map(|system| (format!("terminal.integrated.env.{system}"), object(variables)));
-                pretty(Value::Object(names.into_iter().collect()))
+                pretty(&Value::Object(names.into_iter().collect()))
             }
             _ => variables.iter().fold(String::new(), |mut text, (name, value)| {
                 let _ = writeln!(text, "{}", self.line(name, value.map(|value| value.to_string_lossy()).as_deref()));
@@ -60,7 +60,7 @@ fn object(variables: &Variables) -> Value {
     Value::Object(variables.iter().map(|(name, value)| (name.to_owned(), text(value))).collect::<Map<_, _>>())
 }
 
-fn pretty(value: Value) -> String {
+fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 

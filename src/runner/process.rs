@@ -97,7 +97,6 @@ impl Launch {
     pub fn start(self) -> Result<Running, StartError> {
         let path = program::find(&self.program, &self.caller)?;
         let name = self.program.to_string_lossy().into_owned();
-        let marker = self.environment.text(MARKER).map(Family::marker_of);
         let own = |error: io::Error| StartError::Own { program: name.clone(), reason: error.to_string() };
         let signals = Signals::listen().map_err(own)?;
         let mut command = Command::new(&path);
@@ -118,7 +117,7 @@ impl Launch {
         if let Some(foreground) = &foreground {
             foreground.hand_over(leader);
         }
-        Ok(Running { leader, family: Family { leader, marker }, foreground, pumps, signals, deadline, over: false })
+        Ok(Running { leader, family: Family::of(leader, self.environment.text(MARKER)), foreground, pumps, signals, deadline, over: false })
     }
 }
 

@@ -121,7 +121,7 @@ async fn copy_in(input: Input, mut terminal: File) {
         place.send(chunk);
     }
     // The end of our input is not the end of the client's: the terminal stays open.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn read(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {

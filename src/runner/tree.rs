@@ -20,9 +20,11 @@ pub(super) enum Reach {
 #[derive(Clone, Debug)]
 pub(super) struct Family {
     /// The client: leader of its group.
-    pub leader: Pid,
+    leader: Pid,
     /// `AUTHTAPE_PROXY=…`, if the client's environment has it.
-    pub marker: Option<String>,
+    marker: Option<String>,
+    /// When the client began, in the kernel's ticks: what is older is none of its processes, whatever it looks like.
+    born: u64,
 }
 
 /// A line of `/proc/<pid>/stat`.
@@ -32,12 +34,14 @@ struct Entry {
     parent: i32,
     group: i32,
     session: i32,
+    born: u64,
 }
 
 impl Family {
-    /// The marker as it stands in an environment block.
-    pub fn marker_of(value: &str) -> String {
-        format!("{MARKER}={value}")
+    /// The processes of a client that has just been started; `marker` is the value of [`MARKER`] in its environment.
+    pub fn of(leader: Pid, marker: Option<&str>) -> Self {
+        let born = Entry::read(leader.as_raw()).map_or(0, |entry| entry.born);
+        Self { leader, marker: marker.map(|value| format!("{MARKER}={value}")), born }
     }
 
     /// The living members. Never this process, a zombie or process 1.
@@ -74,8 +78,10 @@ impl Family {
                     Reach::Everything => descendants.contains(&entry.pid) || self.marks(entry.pid),
                 }
         };
-        let alive = entries.into_iter().filter(|entry| entry.pid > 1 && entry.pid != own && !matches!(entry.state, 'Z' | 'X'));
-        alive.filter(belongs).collect()
+        let is_alive = |entry: &Entry| !matches!(entry.state, 'Z' | 'X');
+        let ours = ancestors(own, &entries);
+        let is_other = |entry: &Entry| ours.contains(&entry.pid) || entry.born < self.born;
+        entries.into_iter().filter(|entry| is_alive(entry) && !is_other(entry) && belongs(entry)).collect()
     }
 
     fn marks(&self, pid: i32) -> bool {
@@ -97,17 +103,35 @@ pub(super) fn signal_own_group_but_us(signal: Signal) {
 fn processes() -> Vec<Entry> {
     let Ok(folder) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = folder.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(|pid| Entry::parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)).collect()
+    pids.filter_map(Entry::read).collect()
 }
 
 impl Entry {
+    fn read(pid: i32) -> Option<Self> {
+        Self::parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
     /// The name in brackets may hold anything: fields are counted from the last bracket (proc_pid_stat(5)).
     fn parse(pid: i32, stat: &str) -> Option<Self> {
         let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
         let mut number = || fields.next()?.parse().ok();
-        Some(Self { pid, state, parent: number()?, group: number()?, session: number()? })
+        let (parent, group, session) = (number()?, number()?, number()?);
+        // The state is field 3, the time of birth field 22.
+        let born = fields.nth(15)?.parse().ok()?;
+        Some(Self { pid, state, parent, group, session, born })
     }
+}
+
+/// A process, its parents and process 1: a time of birth is too coarse to tell a client from the shell that has just begun.
+fn ancestors(pid: i32, entries: &[Entry]) -> HashSet<i32> {
+    let mut found = HashSet::from([1]);
+    let mut next = pid;
+    while found.insert(next) {
+        let Some(entry) = entries.iter().find(|entry| entry.pid == next) else { break };
+        next = entry.parent;
+    }
+    found
 }
 
 fn descendants(root: i32, entries: &[Entry]) -> HashSet<i32> {
@@ -131,14 +155,15 @@ mod tests {
 
     #[test]
     fn a_name_with_brackets_and_blanks_hides_no_field() {
-        let entry = Entry::parse(7, "7 (a ) S 1 2) R 5 6 7 0 -1").unwrap();
-        assert_eq!((entry.state, entry.parent, entry.group, entry.session), ('R', 5, 6, 7));
+        let entry = Entry::parse(7, "7 (a ) S 1 2) R 5 6 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 4711 9").unwrap();
+        assert_eq!((entry.state, entry.parent, entry.group, entry.session, entry.born), ('R', 5, 6, 7, 4711));
     }
 
     #[test]
     fn descendants_are_found_in_any_order() {
-        let entry = |pid, parent| Entry { pid, state: 'S', parent, group: 0, session: 0 };
+        let entry = |pid, parent| Entry { pid, state: 'S', parent, group: 0, session: 0, born: 0 };
         let found = descendants(2, &[entry(4, 3), entry(3, 2), entry(5, 1), entry(2, 1)]);
         assert_eq!(found, HashSet::from([2, 3, 4]));
+        assert_eq!(ancestors(4, &[entry(2, 1), entry(4, 3), entry(3, 2), entry(9, 1)]), HashSet::from([1, 2, 3, 4]));
     }
 }

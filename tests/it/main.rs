@@ -1,4 +1,6 @@
 //! The one integration test crate: everything here runs the binary or reads the sources.
 
 mod layers;
+mod runner_jobs;
 mod runner_process;
+mod runner_useragent;

@@ -1,17 +1,22 @@
 //! Clients as real processes: environment, exit codes, time limit, terminal, what they leave behind.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use authtape::runner::{Ended, Environment, Input, Launch, OwnTerminal, Screen};
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The environment of the tests' clients: little of ours, and a marker.
+/// The environment of the tests' clients: little of ours, and a marker like no other.
 pub fn environment(session: &str) -> Environment {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
     let path = std::env::var_os("PATH").expect("PATH is set");
-    let marker = OsString::from(format!("http://{session}:{}@127.0.0.1:1", std::process::id()));
+    let count = COUNT.fetch_add(1, Relaxed);
+    let marker = OsString::from(format!("http://{session}:{}-{count}@127.0.0.1:1", std::process::id()));
     [("PATH", path), ("AUTHTAPE_PROXY", marker)].into_iter().collect()
 }
 
