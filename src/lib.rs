@@ -8,8 +8,11 @@
 //! | 0 | [`yaml`] | YAML, as cassettes use it |
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
 //! | 2 | [`cassette`] | the file format, and how such files grow, are finished and are read |
+//! | 5 | [`record`] | captured exchanges become scrubbed documents |
 //! | 6 | [`upstream`] | the way to the real servers |
 //! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
+//! | 7 | [`useragent`] | the browser's part of a login |
+//! | 8 | [`runner`] | client processes: environment, home, terminal, time limit |
 //! | 10 | [`cli`] | the command line; the only place that prints |
 
 pub mod cassette;
@@ -17,5 +20,8 @@ pub mod cli;
 pub mod exchange;
 pub mod protocol;
 pub mod proxy;
+pub mod record;
+pub mod runner;
 pub mod upstream;
+pub mod useragent;
 pub mod yaml;

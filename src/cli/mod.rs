@@ -3,6 +3,7 @@
 
 mod error;
 mod exit;
+mod open_url;
 mod terminal;
 
 pub use error::CliError;
@@ -21,7 +22,10 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    #[command(hide = true)]
+    OpenUrl(open_url::OpenUrl),
+}
 
 /// Reads the command line, runs the command and says what went wrong.
 pub fn main() -> ExitCode {
@@ -37,5 +41,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command, _terminal: &mut Terminal) -> Result<Exit, CliError> {
-    match command {}
+    match command {
+        Command::OpenUrl(given) => open_url::run(&given),
+    }
 }

@@ -2,3 +2,6 @@
 
 mod cassette;
 mod layers;
+mod runner_jobs;
+mod runner_process;
+mod runner_useragent;

@@ -1,0 +1,29 @@
+//! Layer 8: client processes. Their environment, home, terminal, time limit, and what they leave behind.
+//!
+//! Knows what the measured clients read and do; does not know what crosses the wire.
+
+mod bundle;
+pub mod claude;
+mod dialect;
+mod environment;
+mod foreground;
+mod home;
+pub mod interception;
+mod parent_proxy;
+mod process;
+pub mod program;
+mod pty;
+mod serving;
+mod signals;
+mod tree;
+
+pub use bundle::Bundles;
+pub use dialect::Dialect;
+pub use environment::{Environment, Variables};
+pub use home::Home;
+pub use interception::NoProxy;
+pub use parent_proxy::{ParentProxies, ParentProxy, ProxyScheme};
+pub use process::{Ended, GRACE, Launch, Running, Screen};
+pub use program::StartError;
+pub use pty::{Input, OwnTerminal};
+pub use serving::{ServingError, ServingState};
