@@ -29,7 +29,7 @@ pub(super) struct Context {
     pub closing: CancellationToken,
     /// Everything ends now.
     pub stop: CancellationToken,
-    exchange_numbers: AtomicU32,
+    pub numbers: Numbers,
     tunnels: Mutex<HashMap<SocketAddr, Arc<Via>>>,
 }
 
@@ -49,6 +49,17 @@ pub(super) struct TunnelEntry {
     address: SocketAddr,
 }
 
+/// Numbers for exchanges, from 1, in the order in which they are asked for. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers(Arc<AtomicU32>);
+
+impl Numbers {
+    /// Takes some consecutive numbers and returns the first.
+    pub fn reserve(&self, count: u32) -> u32 {
+        self.0.fetch_add(count, Relaxed) + 1
+    }
+}
+
 impl Context {
     pub fn new(sink: CaptureSink, answer: Answer, started: Instant, closing: CancellationToken) -> Self {
         Self {
@@ -60,7 +71,7 @@ impl Context {
             open: TaskTracker::new(),
             closing,
             stop: CancellationToken::new(),
-            exchange_numbers: AtomicU32::new(0),
+            numbers: Numbers::default(),
             tunnels: Mutex::default(),
         }
     }
@@ -72,7 +83,7 @@ impl Context {
 
     /// The number of a new exchange.
     pub fn next_exchange(&self) -> u32 {
-        self.exchange_numbers.fetch_add(1, Relaxed) + 1
+        self.numbers.reserve(1)
     }
 
     pub fn is_closing(&self) -> bool {

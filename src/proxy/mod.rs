@@ -36,6 +36,7 @@ pub use forward::ERROR_HEADER;
 pub use relay::{Admission, Deadlines};
 pub use root::{Root, RootError};
 pub use sink::{BODIES_IN_FLIGHT, CaptureSink, Captures, Received, capture};
+pub use context::Numbers;
 pub use wire::{Connection, Connections};
 
 use context::Context;
@@ -115,6 +116,11 @@ impl Running {
     /// The client's open connections, for those who break them on purpose.
     pub fn connections(&self) -> &Connections {
         &self.connections
+    }
+
+    /// The numbers of this run's exchanges, for those that do not come through the proxy.
+    pub fn numbers(&self) -> Numbers {
+        self.context.numbers.clone()
     }
 
     /// Waits for the end: once shutdown is asked for, exchanges under way get until their deadline, event streams end at
