@@ -1,4 +1,5 @@
 //! The one integration test crate: everything here runs the binary or reads the sources.
 
 mod cassette;
+mod cassette_hostile;
 mod layers;
