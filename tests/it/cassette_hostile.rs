@@ -26,7 +26,7 @@ fn changed(from: &str, to: &str) -> String {
 }
 
 #[test]
-fn a_refusal_names_file_line_and_column() {
+fn a_file_that_is_no_cassette_is_refused_with_its_place() {
     let messages = [
         refused(""),
         refused("\n# nothing\n"),
@@ -36,20 +36,6 @@ fn a_refusal_names_file_line_and_column() {
         changed("authtape: 1", "authtape: 2"),
         changed("finished: true\n", ""),
         changed("  status: 401", "  stauts: 401"),
-        changed("  status: 401", "  status: fourhundred"),
-        changed("at: 61ms", "at: 61s"),
-        changed("kind: prm", "kind: metadata"),
-        changed("  style: python", "  style: crlf"),
-        changed("  style: python", "  text: x"),
-        changed("failed:\n  stage: connect", "failed:\n  stage: bored"),
-        changed("unseen: true\n", ""),
-        changed("interaction: 6", "interaction: 3"),
-        changed("event: tls-handshake-failed", "happened: tls-handshake-failed"),
-        changed("    - content-type: application/json\n", "    - {content-type: application/json, accept: x}\n"),
-        changed("  url: https://auth", "  url: 'https://auth"),
-        changed("  reason: connection reset", "\treason: connection reset"),
-        changed("detail: the", "detail: &a the"),
-        changed("event: tls-handshake-failed", "authtape: 1"),
     ];
     insta::assert_snapshot!(messages.join("\n\n"), @r#"
     x.yaml:1:1: an empty file: expected a cassette, which begins with `authtape: 1`
@@ -79,7 +65,21 @@ fn a_refusal_names_file_line_and_column() {
     x.yaml:25:3: unknown field `stauts`, expected one of status, headers, encoding, style, json, json_text, form, events, tail, text, base64, cut, ended, reason, trailers
     25 |   stauts: 401
        |   ^
+    "#);
+}
 
+#[test]
+fn a_member_that_is_wrong_is_shown_with_its_line() {
+    let messages = [
+        changed("  status: 401", "  status: fourhundred"),
+        changed("at: 61ms", "at: 61s"),
+        changed("kind: prm", "kind: metadata"),
+        changed("  style: python", "  style: crlf"),
+        changed("  style: python", "  text: x"),
+        changed("failed:\n  stage: connect", "failed:\n  stage: bored"),
+        changed("unseen: true\n", ""),
+    ];
+    insta::assert_snapshot!(messages.join("\n\n"), @r#"
     x.yaml:25:11: expected a whole number (u16)
     25 |   status: fourhundred
        |           ^
@@ -107,7 +107,21 @@ fn a_refusal_names_file_line_and_column() {
     x.yaml:75:1: no outcome: expected `response`, `failed` or `unseen: true`
     75 | interaction: 4
        | ^
+    "#);
+}
 
+#[test]
+fn documents_and_yaml_that_are_wrong_are_shown_with_their_line() {
+    let messages = [
+        changed("interaction: 6", "interaction: 3"),
+        changed("event: tls-handshake-failed", "happened: tls-handshake-failed"),
+        changed("    - content-type: application/json\n", "    - {content-type: application/json, accept: x}\n"),
+        changed("  url: https://auth", "  url: 'https://auth"),
+        changed("  reason: connection reset", "\treason: connection reset"),
+        changed("detail: the", "detail: &a the"),
+        changed("event: tls-handshake-failed", "authtape: 1"),
+    ];
+    insta::assert_snapshot!(messages.join("\n\n"), @r"
     x.yaml:129:1: interaction 3 is there twice, first on line 53
     129 | interaction: 3
         | ^
@@ -135,7 +149,19 @@ fn a_refusal_names_file_line_and_column() {
     x.yaml:46:1: a second header: `authtape:` stands only in the first document
     46 | authtape: 1
        | ^
-    "#);
+    ");
+}
+
+#[test]
+fn the_cassette_in_the_specification_is_one() {
+    let specification = include_str!("../../cassettes/README.md");
+    let lines = specification.lines().skip_while(|line| *line != "    authtape: 1").take_while(|line| line.starts_with("    "));
+    let text: String = lines.map(|line| format!("{}\n", &line[4..])).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let cassette = Cassette::load(&write(folder.path(), &text)).unwrap();
+    let again = folder.path().join("again.yaml");
+    cassette.save(&again, Existing::Refuse).unwrap();
+    assert_eq!(fs::read_to_string(&again).unwrap(), text);
 }
 
 #[test]
