@@ -8,6 +8,9 @@ use serde_saphyr::{MessageFormatter, Options, UserMessageFormatter};
 /// How large one document may be, in bytes.
 pub const DOCUMENT_LIMIT: usize = 96 << 20;
 
+const DEPTH: usize = 64;
+const NODES: usize = 8_000_000;
+
 /// What is wrong with a document, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
@@ -31,9 +34,9 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_events: 24_000_000,
-            max_nodes: 8_000_000,
-            max_depth: 64,
+            max_events: 3 * NODES,
+            max_nodes: NODES,
+            max_depth: DEPTH,
             max_documents: 1,
             max_aliases: 0,
             max_anchors: 0,
@@ -51,7 +54,23 @@ fn options() -> Options {
 
 fn describe(error: &serde_saphyr::Error) -> Error {
     let (line, column) = error.location().map_or((1, 1), |location| (location.line().max(1), location.column().max(1)));
-    Error { line, column, message: UserMessageFormatter.format_message(error).into_owned() }
+    Error { line, column, message: message(error) }
+}
+
+/// The crate's words, and ours where those speak of its own insides.
+fn message(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error as E;
+    use serde_saphyr::budget::BudgetBreach as Limit;
+    match error {
+        E::InvalidScalar { ty: "bool", .. } | E::InvalidBooleanStrict { .. } => "expected true or false".to_owned(),
+        E::InvalidScalar { ty, .. } if ty.starts_with(['u', 'i']) => format!("expected a whole number ({ty})"),
+        E::Budget { breach: Limit::Anchors { .. } | Limit::Aliases { .. }, .. } => {
+            "anchors and aliases are no part of the format".to_owned()
+        }
+        E::Budget { breach: Limit::Depth { .. }, .. } => format!("nested more than {DEPTH} levels deep"),
+        E::Budget { breach: Limit::Nodes { .. } | Limit::Events { .. }, .. } => format!("more than {NODES} nodes in one document"),
+        error => UserMessageFormatter.format_message(error).into_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The one integration test crate: everything here runs the binary or reads the sources.
 
 mod cassette;
+mod cassette_hostile;
 mod layers;
 mod runner_jobs;
 mod runner_process;

@@ -76,6 +76,7 @@ pub(super) fn in_order<'a, T: PartialOrd>(interactions: &'a [T], events: &'a [T]
 pub(super) fn finish(
     file: &File,
     path: &Path,
+    target: &Path,
     header: &Header,
     sweep: &mut dyn Sweep,
     out: &mut impl Write,
@@ -90,10 +91,10 @@ pub(super) fn finish(
             Place::Interaction(at) => pass.interaction(&index.interactions[at], &index.parts)?,
             Place::Event(at) => pass.event(&index.events[at])?,
         }
-        out.write_all(pass.text.as_bytes()).map_err(CassetteError::io("write", path))?;
+        out.write_all(pass.text.as_bytes()).map_err(CassetteError::io("write", target))?;
         pass.text.clear();
     }
-    out.write_all(pass.text.as_bytes()).map_err(CassetteError::io("write", path))?;
+    out.write_all(pass.text.as_bytes()).map_err(CassetteError::io("write", target))?;
     pass.summary.orphans = index.orphans();
     Ok(pass.summary)
 }

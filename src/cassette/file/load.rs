@@ -9,8 +9,15 @@ use crate::exchange::ConnectionEvent;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::fmt;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread;
+
+/// How many documents are parsed together, and of how many bytes.
+const BATCH: usize = 2048;
+const BATCH_BYTES: usize = 8 << 20;
 
 /// A whole cassette in memory.
 #[derive(Clone, Debug)]
@@ -56,10 +63,16 @@ impl Cassette {
         let mut documents = Documents::open(path)?;
         let first = documents.next().unwrap_or_else(|| Err(empty(path)))?;
         let mut loader = Loader::new(path, header_of(&first, path)?);
-        for document in documents {
-            loader.take(&document?)?;
+        loop {
+            let batch = batch(&mut documents)?;
+            if batch.is_empty() {
+                return Ok(loader.finish());
+            }
+            let entries = parse(&batch, path);
+            for (document, entry) in batch.iter().zip(entries) {
+                loader.take(document, entry)?;
+            }
         }
-        Ok(loader.finish())
     }
 
     /// The line of the file on which an interaction begins.
@@ -104,6 +117,32 @@ impl Cassette {
     }
 }
 
+/// The next documents: enough of them to be worth several threads, and not too much text.
+fn batch(documents: &mut Documents<BufReader<File>>) -> Result<Vec<Document>, CassetteError> {
+    let mut batch = Vec::new();
+    let mut size = 0;
+    while size < BATCH_BYTES && batch.len() < BATCH {
+        let Some(document) = documents.next() else { break };
+        let document = document?;
+        size += document.text.len();
+        batch.push(document);
+    }
+    Ok(batch)
+}
+
+/// Parses each document, on all cores where there are many.
+fn parse(batch: &[Document], path: &Path) -> Vec<Result<Entry, CassetteError>> {
+    let one = |documents: &[Document]| documents.iter().map(|document| entry_of(document, path)).collect::<Vec<_>>();
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    if batch.len() < 64 || cores == 1 {
+        return one(batch);
+    }
+    thread::scope(|scope| {
+        let parts: Vec<_> = batch.chunks(batch.len().div_ceil(cores)).map(|part| scope.spawn(move || one(part))).collect();
+        parts.into_iter().flat_map(|part| part.join().expect("parsing does not panic")).collect()
+    })
+}
+
 /// What has been read of a file so far.
 struct Loader<'p> {
     path: &'p Path,
@@ -119,12 +158,12 @@ impl<'p> Loader<'p> {
         Self { path, cassette, indices: HashMap::new() }
     }
 
-    fn take(&mut self, document: &Document) -> Result<(), CassetteError> {
+    fn take(&mut self, document: &Document, entry: Result<Entry, CassetteError>) -> Result<(), CassetteError> {
         if !document.is_closed && !self.cassette.header.finished {
             self.cassette.warnings.push(Warning::Torn { line: document.line });
             return Ok(());
         }
-        match entry_of(document, self.path)? {
+        match entry? {
             Entry::Interaction(interaction) => self.take_interaction(*interaction, document)?,
             Entry::Event(event) => self.cassette.events.push(event),
             Entry::More(more) => self.take_more(more, document.line),

@@ -142,7 +142,7 @@ impl PartFile {
         let Self { file, path, target, privacy, existing, .. } = self;
         let summary = replace(&target, privacy, existing, |out| {
             let header = Header { finished: true, ..header.clone() };
-            finish(&file, &path, &header, sweep, out)
+            finish(&file, &path, &target, &header, sweep, out)
         })?;
         std::fs::remove_file(&path).map_err(CassetteError::io("remove", &path))?;
         Ok(summary)

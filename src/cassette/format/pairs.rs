@@ -23,7 +23,9 @@ impl<'de> Deserialize<'de> for Millis {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Millis, E> {
                 let digits = text.strip_suffix("ms").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
                 let millis = digits.and_then(|digits| digits.parse().ok());
-                millis.map(|millis| Millis(Duration::from_millis(millis))).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+                millis
+                    .map(|millis| Millis(Duration::from_millis(millis)))
+                    .ok_or_else(|| E::custom(format_args!("expected a time in milliseconds such as 1204ms, found {text:?}")))
             }
         }
         deserializer.deserialize_str(Text)
