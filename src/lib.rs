@@ -11,3 +11,4 @@
 pub mod cli;
 pub mod exchange;
 pub mod protocol;
+pub mod scrub;
