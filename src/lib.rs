@@ -8,6 +8,7 @@
 //! | 0 | [`yaml`] | YAML, as cassettes use it |
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
 //! | 2 | [`cassette`] | the file format, and how such files grow, are finished and are read |
+//! | 3 | [`scrub`] | secrets become placeholders, and equal ones stay equal |
 //! | 6 | [`upstream`] | the way to the real servers |
 //! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
 //! | 7 | [`useragent`] | the browser's part of a login |
@@ -20,6 +21,7 @@ pub mod exchange;
 pub mod protocol;
 pub mod proxy;
 pub mod runner;
+pub mod scrub;
 pub mod upstream;
 pub mod useragent;
 pub mod yaml;
