@@ -90,6 +90,7 @@ impl Scrubber {
         body::scrub(&mut self.table, &mut request.body, Ground::of(kind, Side::Request));
         body::headers(&mut self.table, &mut request.trailers, asked);
         match &mut exchange.outcome {
+            Outcome::Unseen => {}
             Outcome::Failed(failure) => {
                 let reason = value::free(&mut self.table, &failure.reason, answered);
                 body::replace(&mut failure.reason, reason);

@@ -17,6 +17,7 @@ pub(super) fn strings(exchange: &mut Exchange, visit: &mut Visit<'_>) -> bool {
     visitor.body(&mut request.body);
     visitor.headers(&mut request.trailers);
     match &mut exchange.outcome {
+        Outcome::Unseen => {}
         Outcome::Failed(failure) => visitor.text(&mut failure.reason),
         Outcome::Response(response) => {
             visitor.headers(&mut response.headers);

@@ -4,11 +4,11 @@ use super::sight::Sight;
 use super::{Classified, high, low, sure};
 use crate::protocol::kind::Kind;
 use crate::protocol::parameters::Parameters;
-use crate::protocol::roles::Role;
+use crate::protocol::roles::EndpointRole;
 
 /// Rule 5, by shape: an authorization request as a POST whose answer is JSON, not a page or a redirect (RFC 9126 §2).
 pub(super) fn pushed(sight: &Sight<'_>) -> Option<Classified> {
-    if !sight.is("POST") || !asks_for_authorization(sight.body()) || sight.roles.has(Role::Authorization) {
+    if !sight.is("POST") || !asks_for_authorization(sight.body()) || sight.roles.has(EndpointRole::Authorization) {
         return None;
     }
     if sight.answer().has("request_uri") {
@@ -33,7 +33,7 @@ pub(super) fn authorize(sight: &Sight<'_>) -> Option<Classified> {
         () if sight.is("POST") => sight.body(),
         () => return None,
     };
-    let is_named = sight.is_named(Role::Authorization);
+    let is_named = sight.is_named(EndpointRole::Authorization);
     if asks_for_authorization(parameters) {
         return Some(sure(Kind::Authorize, is_named || sight.is("GET")));
     }

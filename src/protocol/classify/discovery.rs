@@ -3,13 +3,13 @@
 use super::sight::Sight;
 use super::{Classified, high, low, sure};
 use crate::protocol::kind::Kind;
-use crate::protocol::roles::Role;
+use crate::protocol::roles::EndpointRole;
 use serde_json::Value;
 
 /// Rule 8: protected resource metadata, at the reserved path (RFC 9728 §3.1) or where a challenge points.
 pub(super) fn resource_metadata(sight: &Sight<'_>) -> Option<Classified> {
-    let fits =
-        sight.is("GET") && (sight.roles.has(Role::ResourceMetadata) || has_segments(sight.path(), "/.well-known/oauth-protected-resource"));
+    let fits = sight.is("GET")
+        && (sight.roles.has(EndpointRole::ResourceMetadata) || has_segments(sight.path(), "/.well-known/oauth-protected-resource"));
     fits.then(|| high(Kind::Prm))
 }
 
@@ -18,10 +18,10 @@ pub(super) fn server_metadata(sight: &Sight<'_>) -> Option<Classified> {
     if !sight.is("GET") {
         return None;
     }
-    if sight.roles.has(Role::ServerMetadata) || has_segments(sight.path(), "/.well-known/oauth-authorization-server") {
+    if sight.roles.has(EndpointRole::ServerMetadata) || has_segments(sight.path(), "/.well-known/oauth-authorization-server") {
         return Some(high(Kind::AsMetadata));
     }
-    let is_openid = sight.roles.has(Role::OidcConfiguration) || has_segments(sight.path(), "/.well-known/openid-configuration");
+    let is_openid = sight.roles.has(EndpointRole::OidcConfiguration) || has_segments(sight.path(), "/.well-known/openid-configuration");
     is_openid.then(|| high(Kind::OidcConfig))
 }
 
@@ -30,7 +30,7 @@ pub(super) fn document(sight: &Sight<'_>) -> Option<Classified> {
     if !sight.is("GET") {
         return None;
     }
-    if sight.roles.has(Role::ClientMetadata) {
+    if sight.roles.has(EndpointRole::ClientMetadata) {
         // A page at that URL is no document, but a finding.
         return Some(sure(Kind::CimdDoc, sight.success().is_none() || sight.answer().is_object()));
     }

@@ -5,7 +5,7 @@ use super::{Classified, high, low, sure};
 use crate::exchange::Content;
 use crate::protocol::challenge::parse_challenges;
 use crate::protocol::kind::Kind;
-use crate::protocol::roles::Role;
+use crate::protocol::roles::EndpointRole;
 use crate::protocol::rpc::Message;
 
 /// Rule 3: a POST with JSON-RPC 2.0.
@@ -14,7 +14,7 @@ pub(super) fn message(sight: &Sight<'_>) -> Option<Classified> {
         return None;
     }
     let message = Message::of(sight.body().json()?)?;
-    if sight.roles.has(Role::LegacyPost) {
+    if sight.roles.has(EndpointRole::LegacyPost) {
         return Some(high(Kind::SseLegacyPost));
     }
     let kind = match message {
@@ -24,7 +24,7 @@ pub(super) fn message(sight: &Sight<'_>) -> Option<Classified> {
         Message::Batch(_) => Kind::McpBatch,
     };
     // Other protocols speak JSON-RPC over POST as well; only MCP wants both answers, or names itself.
-    let is_sure = sight.wants_events() || names_mcp(sight) || sight.roles.has(Role::Resource) || sight.is_named(Role::Mcp);
+    let is_sure = sight.wants_events() || names_mcp(sight) || sight.roles.has(EndpointRole::Resource) || sight.is_named(EndpointRole::Mcp);
     Some(sure(kind, is_sure))
 }
 
@@ -37,15 +37,15 @@ pub(super) fn stream(sight: &Sight<'_>) -> Option<Classified> {
         return Some(high(Kind::SseLegacyOpen));
     }
     let names_mcp = names_mcp(sight);
-    let is_endpoint = sight.roles.any(&[Role::Mcp, Role::LegacyStream]);
+    let is_endpoint = sight.roles.any(&[EndpointRole::Mcp, EndpointRole::LegacyStream]);
     if !sight.wants_events() {
         // A probe for a 401, or a stream asked for wrongly.
         return (is_endpoint || is_challenged(sight)).then(|| low(Kind::McpGetStream));
     }
-    if sight.roles.has(Role::LegacyStream) && !names_mcp {
+    if sight.roles.has(EndpointRole::LegacyStream) && !names_mcp {
         return Some(high(Kind::SseLegacyOpen));
     }
-    let is_resource = sight.roles.has(Role::Resource) || is_challenged(sight);
+    let is_resource = sight.roles.has(EndpointRole::Resource) || is_challenged(sight);
     if !names_mcp && !is_endpoint && !is_resource {
         return None;
     }
@@ -59,8 +59,8 @@ pub(super) fn delete(sight: &Sight<'_>) -> Option<Classified> {
         return None;
     }
     let names_session = sight.headers().has("mcp-session-id");
-    let fits = names_session || sight.roles.any(&[Role::Mcp, Role::Resource]);
-    fits.then(|| sure(Kind::McpDelete, names_session || sight.roles.has(Role::Mcp)))
+    let fits = names_session || sight.roles.any(&[EndpointRole::Mcp, EndpointRole::Resource]);
+    fits.then(|| sure(Kind::McpDelete, names_session || sight.roles.has(EndpointRole::Mcp)))
 }
 
 /// A POST at an MCP endpoint whose body is no message, or was not kept whole.
@@ -68,10 +68,10 @@ pub(super) fn unreadable_post(sight: &Sight<'_>) -> Option<Classified> {
     if !sight.is("POST") {
         return None;
     }
-    if sight.roles.has(Role::LegacyPost) {
+    if sight.roles.has(EndpointRole::LegacyPost) {
         return Some(low(Kind::SseLegacyPost));
     }
-    let fits = sight.roles.has(Role::Mcp) || names_mcp(sight);
+    let fits = sight.roles.has(EndpointRole::Mcp) || names_mcp(sight);
     fits.then(|| low(Kind::McpRequest))
 }
 

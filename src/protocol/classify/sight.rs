@@ -3,7 +3,7 @@
 use crate::exchange::{Exchange, Headers, Response};
 use crate::protocol::endpoint::Endpoint;
 use crate::protocol::parameters::Parameters;
-use crate::protocol::roles::{Evidence, Role, RoleMap, Roles};
+use crate::protocol::roles::{EndpointRole, Evidence, RoleMap, Roles};
 use std::cell::OnceCell;
 
 /// An exchange with the role map beside it.
@@ -50,7 +50,7 @@ impl<'a> Sight<'a> {
     }
 
     /// True when a document, a challenge or the configuration gave the endpoint this role.
-    pub fn is_named(&self, role: Role) -> bool {
+    pub fn is_named(&self, role: EndpointRole) -> bool {
         let evidence = || self.map.evidence(self.endpoint.as_ref()?, role);
         self.roles.has(role) && evidence() == Some(Evidence::Named)
     }

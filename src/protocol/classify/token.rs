@@ -3,7 +3,7 @@
 use super::sight::Sight;
 use super::{Classified, high, low, sure};
 use crate::protocol::kind::Kind;
-use crate::protocol::roles::Role;
+use crate::protocol::roles::EndpointRole;
 use serde_json::Value;
 
 /// Rule 2: a POST with `grant_type`, as a form or as JSON, wherever it goes.
@@ -25,13 +25,13 @@ pub(super) fn grant(sight: &Sight<'_>) -> Option<Classified> {
 
 /// Rule 4: a registration by its endpoint or its members; its management by the URL that the registration gave.
 pub(super) fn registration(sight: &Sight<'_>) -> Option<Classified> {
-    if sight.roles.has(Role::ClientConfiguration) && ["GET", "PUT", "DELETE"].iter().any(|method| sight.is(method)) {
+    if sight.roles.has(EndpointRole::ClientConfiguration) && ["GET", "PUT", "DELETE"].iter().any(|method| sight.is(method)) {
         return Some(high(Kind::DcrManage));
     }
     if !sight.is("POST") {
         return None;
     }
-    if sight.is_named(Role::Registration) {
+    if sight.is_named(EndpointRole::Registration) {
         return Some(high(Kind::DcrCreate));
     }
     let body = sight.body();
@@ -41,26 +41,27 @@ pub(super) fn registration(sight: &Sight<'_>) -> Option<Classified> {
     let names_redirects = body.value("redirect_uris").is_some_and(Value::is_array);
     let describes_client =
         body.has("client_name") && ["grant_types", "token_endpoint_auth_method", "response_types"].iter().any(|member| body.has(member));
-    let fits = names_redirects || describes_client || sight.roles.has(Role::Registration);
+    let fits = names_redirects || describes_client || sight.roles.has(EndpointRole::Registration);
     fits.then(|| sure(Kind::DcrCreate, names_redirects || describes_client))
 }
 
 /// Rule 5, by URL: endpoints that metadata names, and those that were used as such.
 pub(super) fn named_endpoint(sight: &Sight<'_>) -> Option<Classified> {
-    const ENDPOINTS: &[(Role, &[&str], Kind)] = &[
-        (Role::Revocation, &["POST"], Kind::Revoke),
-        (Role::Introspection, &["POST"], Kind::Introspect),
-        (Role::PushedAuthorization, &["POST"], Kind::Par),
-        (Role::DeviceAuthorization, &["POST"], Kind::DeviceAuthorize),
-        (Role::Userinfo, &["GET", "POST"], Kind::Userinfo),
-        (Role::Jwks, &["GET"], Kind::Jwks),
+    const ENDPOINTS: &[(EndpointRole, &[&str], Kind)] = &[
+        (EndpointRole::Revocation, &["POST"], Kind::Revoke),
+        (EndpointRole::Introspection, &["POST"], Kind::Introspect),
+        (EndpointRole::PushedAuthorization, &["POST"], Kind::Par),
+        (EndpointRole::DeviceAuthorization, &["POST"], Kind::DeviceAuthorize),
+        (EndpointRole::Userinfo, &["GET", "POST"], Kind::Userinfo),
+        (EndpointRole::Jwks, &["GET"], Kind::Jwks),
         // Without `grant_type`, or with a body that cannot be read (RFC 6749 §5.2, invalid_request).
-        (Role::Token, &["POST"], Kind::TokenOther),
+        (EndpointRole::Token, &["POST"], Kind::TokenOther),
     ];
     if sight.roles.is_empty() {
         return None;
     }
-    let fits = |(role, methods, _): &&(Role, &[&str], Kind)| sight.roles.has(*role) && methods.iter().any(|method| sight.is(method));
+    let fits =
+        |(role, methods, _): &&(EndpointRole, &[&str], Kind)| sight.roles.has(*role) && methods.iter().any(|method| sight.is(method));
     let (role, _, kind) = ENDPOINTS.iter().find(fits)?;
     Some(sure(*kind, sight.is_named(*role)))
 }

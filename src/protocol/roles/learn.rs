@@ -1,7 +1,7 @@
 //! What an exchange teaches: metadata documents and challenges name endpoints, registrations and authorizations name redirect
 //! URIs, and an endpoint that is treated as a token endpoint is one. Does not decide the kind of an exchange.
 
-use super::{Evidence, Role, RoleMap};
+use super::{EndpointRole, Evidence, RoleMap};
 use crate::exchange::{Content, Event, Exchange, Response};
 use crate::protocol::challenge::parse_challenges;
 use crate::protocol::endpoint::Endpoint;
@@ -21,33 +21,33 @@ pub enum Learned {
 }
 
 /// The members of server metadata that name endpoints (RFC 8414 §2, RFC 9126 §5, RFC 8628 §4, OpenID Connect Discovery §3).
-const METADATA: &[(&str, Role)] = &[
-    ("authorization_endpoint", Role::Authorization),
-    ("token_endpoint", Role::Token),
-    ("registration_endpoint", Role::Registration),
-    ("revocation_endpoint", Role::Revocation),
-    ("introspection_endpoint", Role::Introspection),
-    ("pushed_authorization_request_endpoint", Role::PushedAuthorization),
-    ("device_authorization_endpoint", Role::DeviceAuthorization),
-    ("userinfo_endpoint", Role::Userinfo),
-    ("jwks_uri", Role::Jwks),
+const METADATA: &[(&str, EndpointRole)] = &[
+    ("authorization_endpoint", EndpointRole::Authorization),
+    ("token_endpoint", EndpointRole::Token),
+    ("registration_endpoint", EndpointRole::Registration),
+    ("revocation_endpoint", EndpointRole::Revocation),
+    ("introspection_endpoint", EndpointRole::Introspection),
+    ("pushed_authorization_request_endpoint", EndpointRole::PushedAuthorization),
+    ("device_authorization_endpoint", EndpointRole::DeviceAuthorization),
+    ("userinfo_endpoint", EndpointRole::Userinfo),
+    ("jwks_uri", EndpointRole::Jwks),
 ];
 
 /// The role that the endpoint of an exchange has shown itself to play, by the kind of the exchange.
-fn shown_role(kind: Kind) -> Option<Role> {
+fn shown_role(kind: Kind) -> Option<EndpointRole> {
     Some(match kind {
-        Kind::McpRequest | Kind::McpNotification | Kind::McpResponse | Kind::McpBatch => Role::Mcp,
-        Kind::SseLegacyOpen => Role::LegacyStream,
-        Kind::SseLegacyPost => Role::LegacyPost,
-        Kind::DcrCreate => Role::Registration,
-        Kind::Par => Role::PushedAuthorization,
-        Kind::Authorize => Role::Authorization,
-        Kind::DeviceAuthorize => Role::DeviceAuthorization,
-        Kind::Revoke => Role::Revocation,
-        Kind::Introspect => Role::Introspection,
-        Kind::Jwks => Role::Jwks,
-        Kind::CimdDoc => Role::ClientMetadata,
-        kind if kind.is_token() => Role::Token,
+        Kind::McpRequest | Kind::McpNotification | Kind::McpResponse | Kind::McpBatch => EndpointRole::Mcp,
+        Kind::SseLegacyOpen => EndpointRole::LegacyStream,
+        Kind::SseLegacyPost => EndpointRole::LegacyPost,
+        Kind::DcrCreate => EndpointRole::Registration,
+        Kind::Par => EndpointRole::PushedAuthorization,
+        Kind::Authorize => EndpointRole::Authorization,
+        Kind::DeviceAuthorize => EndpointRole::DeviceAuthorization,
+        Kind::Revoke => EndpointRole::Revocation,
+        Kind::Introspect => EndpointRole::Introspection,
+        Kind::Jwks => EndpointRole::Jwks,
+        Kind::CimdDoc => EndpointRole::ClientMetadata,
+        kind if kind.is_token() => EndpointRole::Token,
         _ => return None,
     })
 }
@@ -97,8 +97,8 @@ impl RoleMap {
         }
         for challenge in parse_challenges(&response.headers) {
             if let Some(url) = challenge.resource_metadata() {
-                self.name(Role::ResourceMetadata, endpoint.join(url));
-                self.add(Role::Resource, Evidence::Shape, endpoint.clone());
+                self.name(EndpointRole::ResourceMetadata, endpoint.join(url));
+                self.add(EndpointRole::Resource, Evidence::Shape, endpoint.clone());
             }
         }
     }
@@ -107,9 +107,9 @@ impl RoleMap {
         let Some(response) = answer else { return };
         if (300..400).contains(&response.status) {
             let role = match kind {
-                Kind::Prm => Role::ResourceMetadata,
-                Kind::OidcConfig => Role::OidcConfiguration,
-                _ => Role::ServerMetadata,
+                Kind::Prm => EndpointRole::ResourceMetadata,
+                Kind::OidcConfig => EndpointRole::OidcConfiguration,
+                _ => EndpointRole::ServerMetadata,
             };
             return self.name(role, response.headers.first("location").and_then(|location| endpoint.join(location)));
         }
@@ -118,8 +118,8 @@ impl RoleMap {
         }
         let document = Parameters::of(&response.body.content);
         if kind == Kind::Prm {
-            self.name(Role::Resource, document.text("resource").and_then(Endpoint::parse));
-            self.name(Role::Jwks, document.text("jwks_uri").and_then(Endpoint::parse));
+            self.name(EndpointRole::Resource, document.text("resource").and_then(Endpoint::parse));
+            self.name(EndpointRole::Jwks, document.text("jwks_uri").and_then(Endpoint::parse));
             return;
         }
         let issuer = document.text("issuer").map(Arc::from);
@@ -139,26 +139,26 @@ impl RoleMap {
 
     fn learn_registration(&mut self, exchange: &Exchange) {
         let asked = Parameters::of(&exchange.request.body.content);
-        asked.texts("redirect_uris").for_each(|uri| self.name(Role::Redirect, Endpoint::parse(uri)));
+        asked.texts("redirect_uris").for_each(|uri| self.name(EndpointRole::Redirect, Endpoint::parse(uri)));
         let Some(response) = exchange.response().filter(|response| is_success(response)) else { return };
         let registered = Parameters::of(&response.body.content);
-        registered.texts("redirect_uris").for_each(|uri| self.name(Role::Redirect, Endpoint::parse(uri)));
-        self.name(Role::ClientConfiguration, registered.text("registration_client_uri").and_then(Endpoint::parse));
+        registered.texts("redirect_uris").for_each(|uri| self.name(EndpointRole::Redirect, Endpoint::parse(uri)));
+        self.name(EndpointRole::ClientConfiguration, registered.text("registration_client_uri").and_then(Endpoint::parse));
     }
 
     fn learn_authorization(&mut self, exchange: &Exchange) {
         let asked = request_parameters(&exchange.request);
-        self.name(Role::Redirect, asked.text("redirect_uri").and_then(Endpoint::parse));
+        self.name(EndpointRole::Redirect, asked.text("redirect_uri").and_then(Endpoint::parse));
         // SEP-991: a client id that is an https URL with a path is the URL of the client's document.
         let document = asked.text("client_id").filter(|id| id.starts_with("https://")).and_then(Endpoint::parse);
-        self.name(Role::ClientMetadata, document.filter(|url| url.path() != "/"));
+        self.name(EndpointRole::ClientMetadata, document.filter(|url| url.path() != "/"));
     }
 
     fn learn_client_document(&mut self, answer: Option<&Response>) {
         let Some(response) = answer.filter(|response| is_success(response)) else { return };
         let document = Parameters::of(&response.body.content);
-        document.texts("redirect_uris").for_each(|uri| self.name(Role::Redirect, Endpoint::parse(uri)));
-        self.name(Role::Jwks, document.text("jwks_uri").and_then(Endpoint::parse));
+        document.texts("redirect_uris").for_each(|uri| self.name(EndpointRole::Redirect, Endpoint::parse(uri)));
+        self.name(EndpointRole::Jwks, document.text("jwks_uri").and_then(Endpoint::parse));
     }
 
     fn learn_announcements(&mut self, stream: &Endpoint, answer: Option<&Response>) {
@@ -172,13 +172,13 @@ impl RoleMap {
             return;
         }
         let Some(announced) = event.data().and_then(|reference| stream.join(reference.trim())) else { return };
-        self.name(Role::LegacyPost, Some(announced));
-        self.add(Role::LegacyStream, Evidence::Shape, stream.clone());
+        self.name(EndpointRole::LegacyPost, Some(announced));
+        self.add(EndpointRole::LegacyStream, Evidence::Shape, stream.clone());
     }
 
     fn learn_tokens(&mut self, exchange: &Exchange) {
         let asked = Parameters::of(&exchange.request.body.content);
-        self.name(Role::Redirect, asked.text("redirect_uri").and_then(Endpoint::parse));
+        self.name(EndpointRole::Redirect, asked.text("redirect_uri").and_then(Endpoint::parse));
         let Some(response) = exchange.response().filter(|response| is_success(response)) else { return };
         if let Some(token) = Parameters::of(&response.body.content).text("access_token").filter(|token| !token.is_empty()) {
             self.add_token(token);

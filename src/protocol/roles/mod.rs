@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// A part that an endpoint plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum Role {
+pub enum EndpointRole {
     /// An MCP endpoint: it is sent JSON-RPC.
     Mcp,
     /// A protected resource that asks for a token (RFC 9728 §5.1), whatever it speaks.
@@ -88,12 +88,12 @@ pub struct RoleMap {
 
 impl Roles {
     /// True when the role is among them.
-    pub fn has(self, role: Role) -> bool {
+    pub fn has(self, role: EndpointRole) -> bool {
         self.0 & (1 << role as u8) != 0
     }
 
     /// True when one of the roles is among them.
-    pub fn any(self, roles: &[Role]) -> bool {
+    pub fn any(self, roles: &[EndpointRole]) -> bool {
         roles.iter().any(|role| self.has(*role))
     }
 
@@ -119,7 +119,7 @@ impl RoleMap {
     }
 
     /// How an endpoint came to a role, the stronger evidence first.
-    pub fn evidence(&self, endpoint: &Endpoint, role: Role) -> Option<Evidence> {
+    pub fn evidence(&self, endpoint: &Endpoint, role: EndpointRole) -> Option<Evidence> {
         let known = self.endpoints.get(endpoint)?;
         match () {
             () if known.named.has(role) => Some(Evidence::Named),
@@ -131,8 +131,8 @@ impl RoleMap {
     /// True for a redirect URI of this run; on loopback the port does not count (RFC 8252 §7.3).
     pub fn is_redirect(&self, endpoint: &Endpoint) -> bool {
         match endpoint.is_loopback() {
-            true => self.roles(&endpoint.without_port()).has(Role::Redirect),
-            false => self.roles(endpoint).has(Role::Redirect),
+            true => self.roles(&endpoint.without_port()).has(EndpointRole::Redirect),
+            false => self.roles(endpoint).has(EndpointRole::Redirect),
         }
     }
 
@@ -142,7 +142,7 @@ impl RoleMap {
     }
 
     /// The endpoints that play a role, in no order. Looks at each endpoint: for reports, not for each exchange.
-    pub fn endpoints(&self, role: Role) -> impl Iterator<Item = &Endpoint> {
+    pub fn endpoints(&self, role: EndpointRole) -> impl Iterator<Item = &Endpoint> {
         let plays = move |known: &Known| known.named.has(role) || known.shaped.has(role);
         self.endpoints.iter().filter(move |(_, known)| plays(known)).map(|(endpoint, _)| endpoint)
     }
@@ -153,22 +153,22 @@ impl RoleMap {
     }
 
     /// Gives a role to an endpoint that the configuration names. True when that was new.
-    pub fn declare(&mut self, role: Role, url: &str) -> bool {
+    pub fn declare(&mut self, role: EndpointRole, url: &str) -> bool {
         let before = self.revision;
         self.name(role, Endpoint::parse(url));
         self.revision != before
     }
 
-    fn name(&mut self, role: Role, endpoint: Option<Endpoint>) {
+    fn name(&mut self, role: EndpointRole, endpoint: Option<Endpoint>) {
         let endpoint = match endpoint {
-            Some(endpoint) if role == Role::Redirect && endpoint.is_loopback() => endpoint.without_port(),
+            Some(endpoint) if role == EndpointRole::Redirect && endpoint.is_loopback() => endpoint.without_port(),
             Some(endpoint) => endpoint,
             None => return,
         };
         self.add(role, Evidence::Named, endpoint);
     }
 
-    fn add(&mut self, role: Role, evidence: Evidence, endpoint: Endpoint) {
+    fn add(&mut self, role: EndpointRole, evidence: Evidence, endpoint: Endpoint) {
         let known = self.endpoints.entry(endpoint).or_default();
         let set = match evidence {
             Evidence::Named => &mut known.named,

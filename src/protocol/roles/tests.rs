@@ -14,7 +14,7 @@ fn learnt(sample: Sample, kind: Kind) -> RoleMap {
     map
 }
 
-fn has(map: &RoleMap, url: &str, role: Role) -> Option<Evidence> {
+fn has(map: &RoleMap, url: &str, role: EndpointRole) -> Option<Evidence> {
     map.evidence(&Endpoint::parse(url)?, role)
 }
 
@@ -25,16 +25,16 @@ fn metadata_names_endpoints_and_their_issuer() {
         "mtls_endpoint_aliases":{"token_endpoint":"https://mtls.test/token"}}"#;
     let map = learnt(get("https://as.test/x").answer(200, &[JSON], document), Kind::AsMetadata);
     for (url, role) in [
-        ("https://as.test/token", Role::Token),
-        ("https://mtls.test/token", Role::Token),
-        ("https://as.test/par", Role::PushedAuthorization),
-        ("https://as.test/device", Role::DeviceAuthorization),
+        ("https://as.test/token", EndpointRole::Token),
+        ("https://mtls.test/token", EndpointRole::Token),
+        ("https://as.test/par", EndpointRole::PushedAuthorization),
+        ("https://as.test/device", EndpointRole::DeviceAuthorization),
     ] {
         assert_eq!(has(&map, url, role), Some(Evidence::Named), "{url}");
         assert_eq!(map.issuer(&Endpoint::parse(url).unwrap()), Some("https://as.test/t/"));
     }
-    assert_eq!(map.endpoints(Role::Token).count(), 2);
-    assert_eq!(map.endpoints(Role::Jwks).count(), 0);
+    assert_eq!(map.endpoints(EndpointRole::Token).count(), 2);
+    assert_eq!(map.endpoints(EndpointRole::Jwks).count(), 0);
 }
 
 #[test]
@@ -42,9 +42,11 @@ fn documents_that_failed_or_moved_name_no_endpoint() {
     let mut map = RoleMap::new();
     let failed = get("https://as.test/x").answer(500, &[JSON], r#"{"token_endpoint":"https://as.test/token"}"#).done();
     assert_eq!(map.learn(&failed, Kind::AsMetadata), Learned::Nothing);
-    for (kind, role) in
-        [(Kind::Prm, Role::ResourceMetadata), (Kind::AsMetadata, Role::ServerMetadata), (Kind::OidcConfig, Role::OidcConfiguration)]
-    {
+    for (kind, role) in [
+        (Kind::Prm, EndpointRole::ResourceMetadata),
+        (Kind::AsMetadata, EndpointRole::ServerMetadata),
+        (Kind::OidcConfig, EndpointRole::OidcConfiguration),
+    ] {
         let map = learnt(get("https://as.test/x").answer(301, &[("location", "/y?z")], ""), kind);
         assert_eq!(has(&map, "https://as.test/y", role), Some(Evidence::Named));
         assert_eq!(map.classify(&get("https://as.test/y?z").done()).kind, kind);
@@ -54,12 +56,12 @@ fn documents_that_failed_or_moved_name_no_endpoint() {
 #[test]
 fn a_challenge_names_its_metadata_and_marks_the_resource() {
     let map = learnt(get("https://rs.test/mcp").challenged("https://rs.test/custom/meta"), Kind::Other);
-    assert_eq!(has(&map, "https://rs.test/custom/meta", Role::ResourceMetadata), Some(Evidence::Named));
-    assert_eq!(has(&map, "https://rs.test/mcp", Role::Resource), Some(Evidence::Shape));
+    assert_eq!(has(&map, "https://rs.test/custom/meta", EndpointRole::ResourceMetadata), Some(Evidence::Named));
+    assert_eq!(has(&map, "https://rs.test/mcp", EndpointRole::Resource), Some(Evidence::Shape));
     let document = get("https://rs.test/custom/meta").answer_html(404);
     assert_eq!(map.classify(&document.done()).kind, Kind::Prm);
     let map = learnt(get("https://rs.test/m").answer(200, &[JSON], r#"{"resource":"https://rs.test/mcp"}"#), Kind::Prm);
-    assert_eq!(has(&map, "https://rs.test/mcp", Role::Resource), Some(Evidence::Named));
+    assert_eq!(has(&map, "https://rs.test/mcp", EndpointRole::Resource), Some(Evidence::Named));
 }
 
 #[test]
@@ -79,7 +81,7 @@ fn redirect_uris_come_from_each_side_of_the_dance() {
         assert!(!map.is_redirect(&Endpoint::parse("https://app.test:8443/cb").unwrap()), "only loopback ignores the port");
         let form_post = post("https://app.test/cb").form("code=x&state=s").done();
         assert_eq!(map.classify(&form_post).kind, Kind::Callback);
-        let is_client_document = has(&map, "https://app.test/client.json", Role::ClientMetadata).is_some();
+        let is_client_document = has(&map, "https://app.test/client.json", EndpointRole::ClientMetadata).is_some();
         assert_eq!(is_client_document, kind == Kind::Authorize);
     }
 }
@@ -105,8 +107,8 @@ fn an_issued_token_is_known_and_not_kept() {
 #[test]
 fn the_configuration_names_what_no_document_does() {
     let mut map = RoleMap::new();
-    assert!(map.declare(Role::Registration, "https://as.test/clients"));
-    assert!(!map.declare(Role::Registration, "https://as.test/clients"));
-    assert!(!map.declare(Role::Registration, "not a url"));
+    assert!(map.declare(EndpointRole::Registration, "https://as.test/clients"));
+    assert!(!map.declare(EndpointRole::Registration, "https://as.test/clients"));
+    assert!(!map.declare(EndpointRole::Registration, "not a url"));
     assert_eq!(map.classify(&post("https://as.test/clients").done()).kind, Kind::DcrCreate);
 }
