@@ -9,6 +9,7 @@
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
 //! | 2 | [`cassette`] | the file format, and how such files grow, are finished and are read |
 //! | 3 | [`scrub`] | secrets become placeholders, and equal ones stay equal |
+//! | 5 | [`record`] | captured exchanges become scrubbed documents |
 //! | 6 | [`upstream`] | the way to the real servers |
 //! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
 //! | 7 | [`useragent`] | the browser's part of a login |
@@ -20,6 +21,7 @@ pub mod cli;
 pub mod exchange;
 pub mod protocol;
 pub mod proxy;
+pub mod record;
 pub mod runner;
 pub mod scrub;
 pub mod upstream;

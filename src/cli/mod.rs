@@ -4,6 +4,8 @@
 mod error;
 mod exit;
 mod open_url;
+mod record;
+mod shared;
 mod terminal;
 
 pub use error::CliError;
@@ -23,6 +25,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Record(Box<record::RecordArguments>),
     #[command(hide = true)]
     OpenUrl(open_url::OpenUrl),
 }
@@ -40,8 +43,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, _terminal: &mut Terminal) -> Result<Exit, CliError> {
+fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
     match command {
+        Command::Record(given) => record::run(&given, terminal),
         Command::OpenUrl(given) => open_url::run(&given),
     }
 }

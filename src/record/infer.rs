@@ -99,8 +99,14 @@ fn s256(verifier: &str) -> String {
 }
 
 fn inferred(number: u32, session: u32, at: Duration, url: String) -> Exchange {
-    let request =
-        Request { method: "GET".into(), url, version: Version::Http11, headers: Headers::new(), body: Body::default(), trailers: Headers::new() };
+    let request = Request {
+        method: "GET".into(),
+        url,
+        version: Version::Http11,
+        headers: Headers::new(),
+        body: Body::default(),
+        trailers: Headers::new(),
+    };
     Exchange { number, session, actor: Actor::UserAgent, connection: 0, at, took: None, request, outcome: Outcome::Unseen, inferred: true }
 }
 
@@ -120,7 +126,8 @@ mod tests {
 
     fn token(verifier: &str) -> Exchange {
         let mut exchange = inferred(9, 1, Duration::from_secs(5), "https://as.test/token".into());
-        let form = [("grant_type", "authorization_code"), ("code", "k"), ("redirect_uri", "http://localhost:1/cb"), ("code_verifier", verifier)];
+        let form =
+            [("grant_type", "authorization_code"), ("code", "k"), ("redirect_uri", "http://localhost:1/cb"), ("code_verifier", verifier)];
         exchange.request.body.content = Content::Form(form.into_iter().collect());
         exchange
     }

@@ -60,7 +60,8 @@ mod tests {
     #[test]
     fn only_the_head_and_the_names_of_mcp_tools_stay() {
         let body = r#"{"model":"m","messages":[{"role":"user","content":"my prompt"}],"tools":[{"name":"Bash"},{"name":"mcp__lab__echo","description":"d"}]}"#;
-        let headers: Headers = [("authorization", "Bearer b"), ("user-agent", "x"), ("content-type", "application/json")].into_iter().collect();
+        let headers: Headers =
+            [("authorization", "Bearer b"), ("user-agent", "x"), ("content-type", "application/json")].into_iter().collect();
         let content = Content::of(Bytes::from_static(body.as_bytes()), &headers);
         let request = Request {
             method: "POST".into(),

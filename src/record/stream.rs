@@ -4,6 +4,9 @@
 use crate::exchange::{BODY_LIMIT, Coding, Content, End, Event, EventStream, Exchange, Frame, Headers, Inflater, SseParser};
 use std::time::Duration;
 
+/// How many events of one stream are kept: readers of cassettes have a limit on the size of a document.
+const EVENTS: usize = 100_000;
+
 /// A stream between its head and its end.
 pub(super) struct Stream {
     /// The head; its response body holds the events that were not taken yet.
@@ -14,6 +17,8 @@ pub(super) struct Stream {
     received: u64,
     /// Decoded bytes that are kept.
     kept: usize,
+    /// Events that were kept.
+    seen: usize,
     /// Why the rest is not kept.
     broken: Option<End>,
 }
@@ -28,7 +33,7 @@ impl Stream {
             Err(unknown) => (Vec::new(), Some(End::Undecodable(format!("unknown coding {unknown}")))),
         };
         let inflater = Inflater::new(&codings, BODY_LIMIT);
-        let mut stream = Self { exchange, parser: SseParser::default(), inflater, received: 0, kept: 0, broken };
+        let mut stream = Self { exchange, parser: SseParser::default(), inflater, received: 0, kept: 0, seen: 0, broken };
         if let Some(response) = stream.exchange.response_mut() {
             response.body.codings = codings;
             response.body.end = End::Open;
@@ -53,11 +58,12 @@ impl Stream {
                 self.kept += bytes.len();
                 let mut events = Vec::new();
                 self.parser.push(at, &bytes, &mut events);
+                self.seen += events.len();
                 self.append(events);
             }
             Err(reason) => self.broken = Some(End::Undecodable(reason)),
         }
-        if self.inflater.overflowed() {
+        if self.inflater.overflowed() || self.seen > EVENTS {
             self.broken = Some(End::Cut { of: 0 });
         }
     }
@@ -76,7 +82,17 @@ impl Stream {
 
     /// How many finished events wait.
     pub fn waiting(&self) -> usize {
-        self.exchange.response().and_then(|response| response.body.content.events()).map_or(0, |stream| stream.events.len())
+        self.events().len()
+    }
+
+    /// The first of the events that wait.
+    pub fn first_event(&self) -> Option<&Event> {
+        self.events().first()
+    }
+
+    fn events(&self) -> &[Event] {
+        let stream = self.exchange.response().and_then(|response| response.body.content.events());
+        stream.map_or(&[], |stream| stream.events.as_slice())
     }
 
     /// How many bytes this stream holds at most.

@@ -1,0 +1,262 @@
+//! One client process of a recording: its environment, its openers, its start and its end. Knows in which order sessions run;
+//! how a process is started and ended is the runner's work, who visits a URL the user agent's.
+
+use super::lab::{Clock, Lab};
+use super::writer::Writer;
+use crate::cassette::Session;
+use crate::cli::shared::{ClientOptions, Who};
+use crate::cli::{CliError, Exit, Terminal};
+use crate::exchange::Actor;
+use crate::proxy::Peer;
+use crate::record::OpenedUrl;
+use crate::runner::claude::{self, Adapted};
+use crate::runner::{
+    Ended, Environment, Home, Input, Launch, NoProxy, OwnTerminal, Screen, ServingState, StartError, Variables, interception, program,
+};
+use crate::useragent::{Agent, CallbackSink, Display, Mark, Means, Shim, Visit, VisitEnd, Walker};
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// The sessions that ran and how the last one ended; `None` when we only served.
+pub struct Started {
+    /// The client processes.
+    pub sessions: Vec<Session>,
+    /// The end of the one that counts.
+    pub ended: Option<Ended>,
+}
+
+/// Looks for the program before anything is set up.
+///
+/// # Errors
+/// It is not there, or cannot be executed.
+pub fn check(command: &[OsString], caller: &Environment) -> Result<(), CliError> {
+    match command.first() {
+        Some(program) => program::find(program, caller).map(drop).map_err(|error| refused(&error)),
+        None => Ok(()),
+    }
+}
+
+/// The command line as a cassette shows it: the program's base name and leading subcommands. The rest may hold anything.
+pub fn shown(command: &[OsString]) -> Vec<String> {
+    let Some((program, rest)) = command.split_first() else { return Vec::new() };
+    let name = Path::new(program).file_name().unwrap_or(program).to_string_lossy().into_owned();
+    let subcommands = rest.iter().map_while(|argument| argument.to_str().filter(|text| is_subcommand(text))).take(2);
+    let mut shown: Vec<String> = std::iter::once(name).chain(subcommands.map(str::to_owned)).collect();
+    if shown.len() <= rest.len() {
+        shown.push("…".to_owned());
+    }
+    shown
+}
+
+fn is_subcommand(text: &str) -> bool {
+    text.len() <= 16 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+}
+
+/// Runs the setup commands and then the client, in one home.
+///
+/// # Errors
+/// A setup command that fails, a client that cannot be started.
+pub async fn run_all(
+    program: &OsStr,
+    arguments: &[OsString],
+    options: &ClientOptions,
+    lab: &Lab,
+    writer: &Writer,
+    terminal: &mut Terminal,
+) -> Result<Started, CliError> {
+    let home = options.home()?;
+    let mut sessions = Vec::new();
+    for (index, setup) in options.setup.iter().enumerate() {
+        let session = Attended::begin(number_of(index), options, &home, lab, writer)?;
+        let launch = Launch::shell(setup, session.environment.clone(), Screen::Own(OwnTerminal::new(tokio::io::stderr())));
+        let ended = launch.start().map_err(|error| refused(&error))?.finish().await;
+        sessions.push(session.end(vec!["sh".to_owned(), "…".to_owned()], ended).await);
+        if ended.exit_code() != 0 {
+            let message = format!("the setup command number {} ended with code {}", index + 1, ended.exit_code());
+            return Err(CliError::new(Exit::OWN_FAILURE, message).hint("run it by hand to see why; its output is above"));
+        }
+    }
+    let session = Attended::begin(number_of(options.setup.len()), options, &home, lab, writer)?;
+    let arguments = adapted(program, arguments, &session, lab, terminal)?;
+    let launch = Launch {
+        program: program.to_owned(),
+        arguments: arguments.clone(),
+        caller: lab.caller.clone(),
+        environment: session.environment.clone(),
+        folder: None,
+        screen: screen(options),
+        timeout: options.timeout,
+    };
+    let ended = launch.start().map_err(|error| refused(&error))?.finish().await;
+    let command: Vec<OsString> = std::iter::once(program.to_owned()).chain(arguments).collect();
+    sessions.push(session.end(shown(&command), ended).await);
+    Ok(Started { sessions, ended: Some(ended) })
+}
+
+/// Serves until Ctrl-C for clients that are started elsewhere.
+///
+/// # Errors
+/// The state file for `authtape env` cannot be written.
+pub async fn serve(options: &ClientOptions, lab: &Lab, writer: &Writer, terminal: &mut Terminal) -> Result<Started, CliError> {
+    let home = options.home()?;
+    let session = Attended::begin(1, options, &home, lab, writer)?;
+    let state = ServingState { proxy: lab.proxy_url(Peer::client(1)), root: lab.root_file(), pid: std::process::id() };
+    let path = ServingState::default_path(&lab.caller);
+    state.write(&path).map_err(|error| {
+        let message = format!("cannot write {}, where `authtape env` looks: {error}", path.display());
+        CliError::new(Exit::OWN_FAILURE, message).hint("is another `authtape record` serving already?")
+    })?;
+    terminal.talk(format_args!("serving on {}; Ctrl-C ends the recording", lab.proxy().address()));
+    terminal.talk("in another terminal, before you start the client:  eval \"$(authtape env)\"");
+    stop_asked().await;
+    state.remove(&path);
+    session.leave().await;
+    Ok(Started { sessions: Vec::new(), ended: None })
+}
+
+async fn stop_asked() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// A session whose openers are attended.
+struct Attended {
+    number: u32,
+    environment: Environment,
+    interception: Variables,
+    agent: JoinHandle<()>,
+    visits: JoinHandle<()>,
+}
+
+impl Attended {
+    fn begin(number: u32, options: &ClientOptions, home: &Home, lab: &Lab, writer: &Writer) -> Result<Self, CliError> {
+        let own = |error: &dyn std::fmt::Display| CliError::new(Exit::OWN_FAILURE, format_args!("cannot prepare the session: {error}"));
+        let proxy = lab.proxy_url(Peer::client(number));
+        let interception = interception::variables(&proxy, &lab.bundles, NoProxy::Emptied);
+        let mut environment = lab.caller.clone().with(&home.variables()).with(&interception).with(&interception::markers(&proxy));
+        let authtape = std::env::current_exe().map_err(|error| own(&error))?;
+        let shim = Shim::install(lab.folder(), &authtape, number).map_err(|error| own(&error))?;
+        let display = if options.user_agent == Who::System { Display::AsItIs } else { Display::Pretended };
+        let mut openers = Variables::new();
+        shim.variables(|name| lab.caller.value(name), display).into_iter().for_each(|(name, value)| openers.set(name, value));
+        environment = environment.with(&openers);
+        let means = means(number, options, lab).map_err(|error| own(&error))?;
+        let (sender, visits) = mpsc::unbounded_channel();
+        let agent = tokio::spawn(Agent::new(means, options.open.into()).attend(shim, sender));
+        let visits = tokio::spawn(note_visits(visits, writer.opened(), lab.clock()));
+        Ok(Self { number, environment, interception, agent, visits })
+    }
+
+    /// The session as the header shows it.
+    async fn end(self, client: Vec<String>, ended: Ended) -> Session {
+        let session = Session {
+            session: self.number,
+            client,
+            exit: match ended {
+                Ended::Exited(code) => Some(code),
+                _ => None,
+            },
+            signal: match ended {
+                Ended::Killed(signal) => Some(signal),
+                _ => None,
+            },
+        };
+        self.leave().await;
+        session
+    }
+
+    async fn leave(self) {
+        self.agent.abort();
+        let _ = self.agent.await;
+        let _ = self.visits.await;
+    }
+}
+
+/// Tells the recorder of URLs that the person's own browser shows.
+async fn note_visits(mut visits: mpsc::UnboundedReceiver<Visit>, opened: Sender<OpenedUrl>, clock: Clock) {
+    while let Some(visit) = visits.recv().await {
+        if matches!(visit.end, VisitEnd::Shown(_)) {
+            let (number, at) = clock.reserve(2);
+            let _ = opened.send(OpenedUrl { number, at, session: visit.opened.session, url: visit.opened.url });
+        }
+    }
+}
+
+fn means(session: u32, options: &ClientOptions, lab: &Lab) -> Result<Means, reqwest::Error> {
+    Ok(match options.user_agent {
+        Who::None => Means::None,
+        Who::System => {
+            let caller = lab.caller.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            Means::System { caller: Arc::new(caller) }
+        }
+        Who::Auto => {
+            let walker = Walker::new(&lab.proxy_url(Peer { session, actor: Actor::UserAgent }), &lab.root)?;
+            let (clock, sink) = (lab.clock(), lab.sink());
+            let begin = Box::new(move || {
+                let (number, at) = clock.reserve(1);
+                Mark { number, connection: 0, at }
+            });
+            let report = Box::new(move |captured| sink.send(captured));
+            Means::Auto { walker, sink: Arc::new(CallbackSink { begin, report }) }
+        }
+    })
+}
+
+/// Claude Code gets our variables by `--settings` too.
+fn adapted(
+    program: &OsStr,
+    arguments: &[OsString],
+    session: &Attended,
+    lab: &Lab,
+    terminal: &mut Terminal,
+) -> Result<Vec<OsString>, CliError> {
+    let found = program::find(program, &lab.caller).map_err(|error| refused(&error))?;
+    let adapted = claude::adapt(program, &found, arguments, &session.interception, &lab.caller, lab.folder());
+    match adapted.map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot write settings for the client: {error}")))? {
+        Adapted::Unchanged => Ok(arguments.to_vec()),
+        Adapted::Arguments(arguments) => Ok(arguments),
+        Adapted::NotMerged(reason) => {
+            terminal.warning(format_args!("your --settings stay as they are ({reason}); if they set a proxy, nothing will be recorded"));
+            Ok(arguments.to_vec())
+        }
+    }
+}
+
+fn screen(options: &ClientOptions) -> Screen {
+    if !options.pty || std::io::stdin().is_terminal() {
+        return Screen::Inherited;
+    }
+    let mut own = OwnTerminal::new(tokio::io::stdout());
+    own.input = Some(Input::from_reader(std::io::stdin()));
+    Screen::Own(own)
+}
+
+fn number_of(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX - 1) + 1
+}
+
+fn refused(error: &StartError) -> CliError {
+    CliError::new(Exit(error.exit_code()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_cassette_shows_the_program_and_its_subcommands_only() {
+        let command = |words: &[&str]| shown(&words.iter().map(|word| (*word).into()).collect::<Vec<_>>());
+        assert_eq!(command(&["/usr/bin/claude", "mcp", "login", "linear"]), ["claude", "mcp", "login", "…"]);
+        assert_eq!(command(&["claude"]), ["claude"]);
+        assert_eq!(command(&["python3", "client.py", "https://u:p@x"]), ["python3", "…"]);
+    }
+}

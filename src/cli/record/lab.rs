@@ -1,0 +1,137 @@
+//! What a recording needs around the client: the folder of the run, its root certificate, the credential and the proxy. All of
+//! it is gone when the run is over.
+
+use crate::cli::shared::NetworkOptions;
+use crate::cli::{CliError, Exit};
+use crate::proxy::{
+    Admission, Answer, CaptureSink, Captures, Credential, Deadlines, Numbers, Options, Peer, Root, Running, capture, serve,
+};
+use crate::runner::{Bundles, Environment};
+use crate::upstream::Upstream;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Gives exchanges that do not come through the proxy their place in the run.
+#[derive(Clone)]
+pub struct Clock {
+    numbers: Numbers,
+    started: Instant,
+}
+
+impl Clock {
+    /// Takes consecutive numbers: the first of them, and the time since the start of the run.
+    pub fn reserve(&self, count: u32) -> (u32, Duration) {
+        (self.numbers.reserve(count), self.started.elapsed())
+    }
+}
+
+/// The surroundings of a run.
+pub struct Lab {
+    /// The caller's environment.
+    pub caller: Environment,
+    /// Certificate bundles for clients.
+    pub bundles: Bundles,
+    /// The run's root certificate, PEM.
+    pub root: String,
+    folder: TempDir,
+    credential: Credential,
+    proxy: Running,
+    sink: Option<CaptureSink>,
+    started: Instant,
+    shutdown: CancellationToken,
+}
+
+impl Lab {
+    /// Starts the proxy.
+    ///
+    /// # Errors
+    /// An address that is taken or not loopback, options that cannot be read, a temporary folder that cannot be made.
+    pub async fn open(network: &NetworkOptions, caller: &Environment) -> Result<(Self, Captures), CliError> {
+        let started = Instant::now();
+        let upstream = network.upstream(caller)?;
+        let listener = listen(network.listen).await?;
+        let own = |error: &dyn std::fmt::Display| CliError::new(Exit::OWN_FAILURE, format_args!("cannot prepare the run: {error}"));
+        let root = Root::for_run().map_err(|error| own(&error))?;
+        let credential = Credential::generate().map_err(|error| own(&error))?;
+        let folder = tempfile::Builder::new().prefix("authtape-").tempdir().map_err(|error| own(&error))?;
+        let pem = root.certificate_pem().to_owned();
+        let bundles = Bundles::write(folder.path(), &pem, caller).map_err(|error| own(&error))?;
+        let (sink, captures) = capture();
+        let shutdown = CancellationToken::new();
+        let options = Options {
+            root: Arc::new(root),
+            answer: Answer::Upstream(Upstream::new(upstream)),
+            sink: sink.clone(),
+            credential: credential.clone(),
+            admission: Admission::OwnUser(Peer::client(1)),
+            started,
+            deadlines: Deadlines::default(),
+        };
+        let proxy = serve(listener, options, shutdown.clone()).map_err(|error| own(&error))?;
+        let caller = caller.clone();
+        let lab = Self { caller, bundles, root: pem, folder, credential, proxy, sink: Some(sink), started, shutdown };
+        Ok((lab, captures))
+    }
+
+    /// The start of the run.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The private folder of the run.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The file with the run's root certificate.
+    pub fn root_file(&self) -> PathBuf {
+        self.bundles.added.clone()
+    }
+
+    /// The proxy's URL for a peer, credential included.
+    pub fn proxy_url(&self, peer: Peer) -> String {
+        self.credential.proxy_url(self.proxy.address(), peer)
+    }
+
+    /// Where exchanges go that did not come through the proxy.
+    pub fn sink(&self) -> CaptureSink {
+        self.sink.clone().expect("the lab is open")
+    }
+
+    /// Numbers and times for exchanges that do not come through the proxy.
+    pub fn clock(&self) -> Clock {
+        Clock { numbers: self.proxy.numbers(), started: self.started }
+    }
+
+    /// The proxy.
+    pub fn proxy(&self) -> &Running {
+        &self.proxy
+    }
+
+    /// Ends the proxy; what it captured has been handed over when this returns.
+    pub async fn close(&mut self) {
+        self.shutdown.cancel();
+        self.proxy.ended().await;
+        self.sink = None;
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
+    if !address.ip().is_loopback() {
+        let message = format!("{address} is not a loopback address: the proxy sees secrets and is for this machine alone");
+        return Err(CliError::new(Exit::USAGE, message).hint("--listen 127.0.0.1:8080"));
+    }
+    TcpListener::bind(address).await.map_err(|error| {
+        let message = match error.kind() {
+            io::ErrorKind::AddrInUse => format!("port {} of {} is taken", address.port(), address.ip()),
+            _ => format!("cannot listen on {address}: {error}"),
+        };
+        CliError::new(Exit::USAGE, message).hint("choose another port, or leave --listen out for a free one")
+    })
+}

@@ -1,0 +1,113 @@
+//! `authtape record`: the client behind the proxy, the cassette on the disk. Here stand the arguments and the order of things;
+//! the parts are `output` (is the path good), `lab` (proxy, certificates, folder of the run), `writer` (captures to file),
+//! `client` (one client process) and `summary` (the last screen).
+
+mod client;
+mod lab;
+mod output;
+mod summary;
+mod writer;
+
+use super::shared::{ClientOptions, NetworkOptions};
+use super::{CliError, Exit, Terminal};
+use crate::cassette::{Existing, Header, PartFile, Recorded};
+use crate::runner::{Ended, Environment};
+use crate::scrub::Policy;
+use clap::Args;
+use client::Started;
+use lab::Lab;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use writer::Writer;
+
+/// Record a client's OAuth and MCP traffic into a cassette
+///
+/// Starts the client behind a local HTTPS intercepting proxy, with a certificate made for this run, and writes what it says to
+/// authorization servers and MCP servers into a YAML file. Secrets are replaced before the first byte is written. The terminal
+/// belongs to the client; its exit code becomes ours. Without a command it serves until Ctrl-C: `authtape env` prints the
+/// variables for a client that you start yourself.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  authtape record -o linear.yaml -- claude
+  authtape record -o login.yaml --user-agent auto --pty -- claude mcp login linear
+  authtape record -o ide.yaml                      # serve; in a second terminal: authtape env")]
+pub struct RecordArguments {
+    /// The cassette to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Replace the cassette if it is there
+    #[arg(long)]
+    force: bool,
+    /// Keep the secrets: the file is readable for you alone, and its name must end in .raw.yaml
+    #[arg(long)]
+    raw: bool,
+    #[command(flatten)]
+    network: NetworkOptions,
+    #[command(flatten)]
+    client: ClientOptions,
+    /// The client and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Records until the client ends or, without one, until Ctrl-C.
+pub fn run(arguments: &RecordArguments, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    let existing = if arguments.force { Existing::Replace } else { Existing::Refuse };
+    output::check(&arguments.output, existing, arguments.raw)?;
+    let caller = Environment::of_this_process();
+    client::check(&arguments.command, &caller)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
+    let runtime = runtime.map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot start: {error}")))?;
+    runtime.block_on(record(arguments, &caller, existing, terminal))
+}
+
+/// The core of the machine that is left is the client's.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4))
+}
+
+async fn record(arguments: &RecordArguments, caller: &Environment, existing: Existing, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    let (mut lab, captures) = Lab::open(&arguments.network, caller).await?;
+    let header = header_of(arguments);
+    let part = PartFile::create(&arguments.output, &header, existing).map_err(|error| output::explain(&error))?;
+    let policy = if arguments.raw { Policy::Raw } else { Policy::Recording };
+    let writer = Writer::start(part, captures, policy, lab.started())?;
+    let ended = match arguments.command.split_first() {
+        Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &writer, terminal).await,
+        None => client::serve(&arguments.client, &lab, &writer, terminal).await,
+    };
+    lab.close().await;
+    let sessions = ended.as_ref().map(|started| started.sessions.clone()).unwrap_or_default();
+    let written = writer.finish(Header { sessions, ..header });
+    let Started { ended, .. } = ended?;
+    let written = written?;
+    summary::print(&arguments.output, &written, lab.started().elapsed(), terminal);
+    Ok(exit_of(ended, &written))
+}
+
+fn header_of(arguments: &RecordArguments) -> Header {
+    Header {
+        recorded: Recorded {
+            at: jiff::Timestamp::now(),
+            with: concat!("authtape ", env!("CARGO_PKG_VERSION")).to_owned(),
+            client: client::shown(&arguments.command),
+            client_version: None,
+        },
+        scrubbed: None,
+        finished: false,
+        raw: arguments.raw,
+        sessions: Vec::new(),
+        passed: Vec::new(),
+        tools: Vec::new(),
+    }
+}
+
+/// The client's own code, unless nothing came through us.
+fn exit_of(ended: Option<Ended>, written: &writer::Written) -> Exit {
+    match ended {
+        Some(Ended::TimedOut) => Exit::TIMEOUT,
+        _ if written.tally.exchanges() == 0 => Exit::FINDINGS,
+        Some(ended) => Exit(ended.exit_code()),
+        None => Exit::OK,
+    }
+}
