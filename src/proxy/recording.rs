@@ -104,16 +104,22 @@ impl Recording {
         }
     }
 
-    /// The head of the response is there. An event stream is announced at once.
+    /// The head of the response is there. An event stream is announced at once, and a response that has no body
+    /// (RFC 9110 §6.4.1) is over.
     pub fn respond(&self, head: &response::Parts) {
         let headers = headers::record(&head.headers);
         let is_stream = headers.media_type().as_deref() == Some("text/event-stream");
         let body = RawBody { end: End::Open, ..RawBody::default() };
         let mut state = self.state();
         let Some(mut exchange) = state.exchange.take() else { return };
+        let has_body = exchange.request.method != "HEAD" && !matches!(head.status.as_u16(), 100..=199 | 204 | 304);
         exchange.outcome = RawOutcome::Response(RawResponse { status: head.status.as_u16(), headers, body });
-        if !is_stream {
+        if !is_stream || !has_body {
             state.exchange = Some(exchange);
+            drop(state);
+            if !has_body {
+                self.end(Side::Response, End::Complete, None);
+            }
             return;
         }
         state.is_streaming = true;

@@ -9,11 +9,12 @@ use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -275,7 +276,10 @@ pub fn authority() -> &'static TestAuthority {
 
 impl TestAuthority {
     pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        // Two of one name would be taken for one another.
+        params.distinguished_name.push(DnType::CommonName, format!("test authority {}", NUMBER.fetch_add(1, Relaxed)));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
@@ -456,6 +460,15 @@ pub fn tls_connector(trusted: &str, protocols: &[&[u8]]) -> TlsConnector {
     let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     TlsConnector::from(Arc::new(config))
+}
+
+/// Reads a body to its end and gives the rest; the end of an HTTP/2 stream may be an empty frame of its own.
+pub async fn rest(answer: &mut reqwest::Response) -> Bytes {
+    let mut rest = Vec::new();
+    while let Some(chunk) = soon(answer.chunk()).await.unwrap() {
+        rest.extend_from_slice(&chunk);
+    }
+    rest.into()
 }
 
 /// The response of an exchange.
