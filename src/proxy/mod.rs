@@ -97,7 +97,7 @@ pub struct Running {
 
 /// Starts to serve on a bound listener; must be called within a tokio runtime. Cancel `shutdown` to end it and then wait
 /// with [`Running::ended`].
-pub fn serve(listener: TcpListener, options: Options, shutdown: CancellationToken) -> Result<Running, ServeError> {
+pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationToken) -> Result<Running, ServeError> {
     let Options { root, answer, sink, credential, admission, started, deadlines } = options;
     let address = listener.local_addr()?;
     let context = Arc::new(Context::new(sink, answer, started, shutdown.child_token()));

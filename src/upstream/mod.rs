@@ -81,7 +81,7 @@ impl Upstream {
         if let Some(credential) = self.connector.dial().plain_proxy_credential(request.uri()) {
             request.headers_mut().insert(header::PROXY_AUTHORIZATION, credential);
         }
-        let response = self.client.request(request).await.map_err(UpstreamError::from_client)?;
+        let response = self.client.request(request).await.map_err(|error| UpstreamError::from_client(&error))?;
         if let Some(origin) = origin
             && response.version() < Version::HTTP_2
         {

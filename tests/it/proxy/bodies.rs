@@ -1,6 +1,7 @@
 //! Bodies and heads pass unaltered, in every pairing of versions, and are recorded as they passed.
 
-use super::world::{Origin, Speaks, World, response};
+use super::origin::{Origin, Speaks};
+use super::world::{World, response};
 use authtape::exchange::{Actor, End, Version};
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Who gets in, and what a connection that is no client of a proxy gets.
 
-use super::world::{Origin, Setup, Speaks, World, head, soon};
+use super::origin::{Origin, Speaks};
+use super::world::{Setup, World, head, soon};
 use authtape::exchange::{Actor, Trouble};
 use authtape::proxy::{Admission, Deadlines, Peer};
 use std::time::Duration;

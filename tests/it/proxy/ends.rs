@@ -1,6 +1,7 @@
 //! The end of the proxy, and clients that do not wait for an answer.
 
-use super::world::{Origin, Setup, Speaks, World, response, soon};
+use super::origin::{Origin, Speaks};
+use super::world::{Setup, World, response, soon};
 use authtape::exchange::{Captured, End, RawOutcome, Stage};
 use authtape::proxy::Deadlines;
 use std::time::Duration;

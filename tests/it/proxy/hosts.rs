@@ -1,6 +1,7 @@
 //! Which server a request goes to, and whether the client believes the certificate it is shown for it.
 
-use super::world::{Origin, Setup, Speaks, World, authority};
+use super::origin::{Origin, Speaks, authority};
+use super::world::{Setup, World};
 
 #[tokio::test]
 async fn addresses_are_names_too() {

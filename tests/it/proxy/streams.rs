@@ -1,6 +1,7 @@
 //! Bodies that take their time: events one by one, uploads piece by piece, ends of every sort.
 
-use super::world::{Origin, Speaks, World, response, rest, soon};
+use super::origin::{Origin, Speaks};
+use super::world::{World, response, rest, soon};
 use authtape::exchange::{BODY_LIMIT, Captured, End, RawExchange};
 use authtape::proxy::BODIES_IN_FLIGHT;
 use bytes::Bytes;

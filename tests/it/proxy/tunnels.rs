@@ -1,6 +1,7 @@
 //! What can come through a CONNECT, or instead of one.
 
-use super::world::{Origin, Setup, Speaks, World, authority, head, response, soon, tls_connector};
+use super::origin::{Origin, Speaks, authority};
+use super::world::{Setup, World, head, response, soon, tls_connector};
 use authtape::exchange::{Trouble, Version};
 use authtape::proxy::Deadlines;
 use http_body_util::{BodyExt, Full};

@@ -1,6 +1,7 @@
 //! Servers that are not there, not believed, or behind another proxy.
 
-use super::world::{Origin, Setup, Speaks, TestAuthority, World};
+use super::origin::{Origin, Speaks, TestAuthority};
+use super::world::{Setup, World};
 use authtape::exchange::{RawExchange, RawOutcome, Stage};
 use authtape::proxy::{ERROR_HEADER, Peer};
 use authtape::upstream::{ExtraRoots, ParentProxy, UpstreamOptions};
@@ -74,7 +75,7 @@ async fn a_server_that_closes_before_the_head_is_a_clear_502() {
 /// Our own proxy is the parent of another.
 async fn behind(parent: &World, proxy: &str, no_proxy: &str) -> World {
     let mut roots = parent.root.certificate_pem().to_owned();
-    roots.push_str(&super::world::authority().pem());
+    roots.push_str(&super::origin::authority().pem());
     let upstream = UpstreamOptions {
         extra_roots: ExtraRoots::from_pem(roots.as_bytes()).unwrap(),
         parent: ParentProxy::from_url(proxy, no_proxy).unwrap(),
