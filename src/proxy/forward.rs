@@ -37,7 +37,7 @@ pub(super) async fn answer(context: &Arc<Context>, via: &Via, scheme: &Scheme, r
     head.uri = uri;
     let request = Request::from_parts(head, body);
     let answered = match protocol {
-        Some(protocol) => upgrade::pass(context, &recording, request, protocol).await,
+        Some(protocol) => upgrade::pass(context, &via.connection, &recording, request, protocol).await,
         None => context.answer.to(request).await.map(|response| pass_back(&recording, response)),
     };
     answered.unwrap_or_else(|failure| {

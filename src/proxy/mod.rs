@@ -32,12 +32,12 @@ mod upgrade;
 mod wire;
 
 pub use answer::Answer;
+pub use context::Numbers;
 pub use credential::{Credential, Peer};
 pub use forward::ERROR_HEADER;
 pub use relay::{Admission, Deadlines};
 pub use root::{Root, RootError};
 pub use sink::{BODIES_IN_FLIGHT, CaptureSink, Captures, Received, capture};
-pub use context::Numbers;
 pub use wire::{Connection, Connections};
 
 use context::Context;
