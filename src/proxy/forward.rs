@@ -37,7 +37,7 @@ pub(super) async fn answer(context: &Arc<Context>, via: &Via, scheme: &Scheme, r
     head.uri = uri;
     let request = Request::from_parts(head, body);
     let answered = match protocol {
-        Some(protocol) => upgrade::pass(context, &recording, request, protocol).await,
+        Some(protocol) => upgrade::pass(context, &via.connection, &recording, request, protocol).await,
         None => context.answer.to(request).await.map(|response| pass_back(&recording, response)),
     };
     answered.unwrap_or_else(|failure| {
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(settled("/mcp", Some("[::1]:8443"), &Scheme::HTTPS), plain("https://[::1]:8443/mcp"));
         assert_eq!(settled("/mcp", Some("[::1]:80"), &Scheme::HTTP), plain("http://[::1]/mcp"));
         assert_eq!(settled("https://a.test/x", Some("a.test:443"), &Scheme::HTTPS), plain("https://a.test/x"));
-        assert_eq!(settled("http://u:p@a.test:80/x", None, &Scheme::HTTP), ("http://a.test/x".into(), Some("u:p@a.test:80".into())));
+        assert_eq!(settled("http://u:p@a.test:80/x", None, &Scheme::HTTP), plain("http://a.test/x"));
     }
 
     #[test]

@@ -98,6 +98,7 @@ async fn connect(relay: &Arc<Relay>, connection: &Arc<Connection>, request: Requ
 }
 
 /// Why a request is not let in.
+#[derive(Clone, Copy)]
 enum Refusal {
     NoCredential,
     WrongCredential,

@@ -1,11 +1,13 @@
 //! The client's side of a TLS handshake, watched from outside: whether it came to its end and, if not, what the client
 //! said. Knows record headers and plain alerts; everything else in the stream is opaque.
 
+use super::alert::{self, HandshakeKeys, KeyWatch};
 use super::wire::Wire;
 use crate::exchange::Trouble;
 use crate::upstream::chain;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -22,13 +24,20 @@ const APPLICATION_DATA: u8 = 23;
 /// An encrypted alert: two bytes, the inner sort, and a tag of 16 bytes (RFC 8446 §5.2). A Finished is longer.
 const ENCRYPTED_ALERT: u16 = 2 + 1 + 16;
 
+const HEADER: usize = 5;
+/// Of each record as much as a client hello needs to show its random: header, type, length, version, random.
+const START: usize = HEADER + 1 + 3 + 2 + 32;
+
 /// What the client's records have told so far.
 pub(super) struct Handshake {
-    /// The header of the record that is being read, and the first two bytes of its content.
+    /// The beginning of the record that is being read, header included.
     start: Vec<u8>,
     /// Bytes of that record still to come.
     left: usize,
     stage: Stage,
+    keys: Arc<HandshakeKeys>,
+    /// From the first hello to the end of the handshake.
+    watch: Option<KeyWatch>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +61,10 @@ pub(super) struct Watched {
 }
 
 impl Handshake {
-    /// Begins with the first bytes of the client.
-    pub fn new(hello: &[u8]) -> Self {
-        let mut handshake = Self { start: Vec::with_capacity(7), left: 0, stage: Stage::Begun };
+    /// Begins with the first bytes of the client, before the server gets them.
+    pub fn new(keys: &Arc<HandshakeKeys>, hello: &[u8]) -> Self {
+        let start = Vec::with_capacity(START);
+        let mut handshake = Self { start, left: 0, stage: Stage::Begun, keys: Arc::clone(keys), watch: None };
         handshake.read(hello);
         handshake
     }
@@ -62,7 +72,7 @@ impl Handshake {
     /// What to report of a tunnel on which no request came.
     pub fn verdict(&self, took: Duration, error: Option<io::Error>) -> (Trouble, String) {
         let detail = match self.stage {
-            Stage::Alert(Some(number)) => return (Trouble::TlsHandshakeFailed, format!("alert {}", alert_name(number))),
+            Stage::Alert(Some(number)) => return (Trouble::TlsHandshakeFailed, format!("alert {}", alert::name(number))),
             Stage::Alert(None) => "an encrypted alert",
             Stage::Begun | Stage::Encrypting => "closed without an alert",
             Stage::Finished if took < AT_ONCE => "closed right after the handshake, without an alert or a request",
@@ -76,19 +86,19 @@ impl Handshake {
         while !bytes.is_empty() && self.stage != Stage::Over {
             if self.left > 0 {
                 let count = self.left.min(bytes.len());
-                let wanted = 7usize.saturating_sub(self.start.len()).min(count);
+                let wanted = START.saturating_sub(self.start.len()).min(count);
                 self.start.extend_from_slice(&bytes[..wanted]);
                 self.left -= count;
                 bytes = &bytes[count..];
             } else {
-                let count = (5 - self.start.len()).min(bytes.len());
+                let count = (HEADER - self.start.len()).min(bytes.len());
                 self.start.extend_from_slice(&bytes[..count]);
                 bytes = &bytes[count..];
-                if self.start.len() == 5 {
+                if self.start.len() == HEADER {
                     self.left = usize::from(u16::from_be_bytes([self.start[3], self.start[4]]));
                 }
             }
-            if self.start.len() >= 5 && self.left == 0 {
+            if self.start.len() >= HEADER && self.left == 0 {
                 self.record();
                 self.start.clear();
             }
@@ -98,10 +108,11 @@ impl Handshake {
     /// A whole record went by.
     fn record(&mut self) {
         let size = u16::from_be_bytes([self.start[3], self.start[4]]);
-        let content = self.start.get(6).copied();
+        let content = &self.start[HEADER..];
         self.stage = match (self.start[0], self.stage) {
             (_, Stage::Alert(_) | Stage::Over) => return,
-            (ALERT, Stage::Begun) if size == 2 => Stage::Alert(content),
+            (HANDSHAKE, Stage::Begun) => return self.hello(),
+            (ALERT, Stage::Begun) if size == 2 => Stage::Alert(content.get(1).copied()),
             (ALERT, _) => Stage::Alert(None),
             (CHANGE_CIPHER_SPEC, Stage::Begun) => Stage::Encrypting,
             // TLS 1.2; a second hello of TLS 1.3 is far longer.
@@ -109,10 +120,20 @@ impl Handshake {
             // A close_notify.
             (APPLICATION_DATA, Stage::Finished) if size == ENCRYPTED_ALERT => return,
             (APPLICATION_DATA, Stage::Finished) => Stage::Over,
-            (APPLICATION_DATA, _) if size == ENCRYPTED_ALERT => Stage::Alert(None),
+            (APPLICATION_DATA, _) if size == ENCRYPTED_ALERT => Stage::Alert(self.watch.as_ref().and_then(|watch| watch.decrypt(content))),
             (APPLICATION_DATA, _) => Stage::Finished,
             _ => return,
         };
+        if self.stage != Stage::Encrypting {
+            self.watch = None;
+        }
+    }
+
+    /// RFC 8446 §4.1.2: the random of the first hello names the handshake.
+    fn hello(&mut self) {
+        if let (None, Some(random)) = (&self.watch, self.start.get(START - 32..START)) {
+            self.watch = random.try_into().ok().map(|random| self.keys.watch(random));
+        }
     }
 }
 
@@ -145,40 +166,4 @@ impl AsyncWrite for Watched {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.wire).poll_shutdown(cx)
     }
-}
-
-/// RFC 8446 §6 and, for those it dropped, RFC 5246 §7.2.
-fn alert_name(number: u8) -> String {
-    let name = match number {
-        0 => "close_notify",
-        10 => "unexpected_message",
-        20 => "bad_record_mac",
-        22 => "record_overflow",
-        40 => "handshake_failure",
-        41 => "no_certificate",
-        42 => "bad_certificate",
-        43 => "unsupported_certificate",
-        44 => "certificate_revoked",
-        45 => "certificate_expired",
-        46 => "certificate_unknown",
-        47 => "illegal_parameter",
-        48 => "unknown_ca",
-        49 => "access_denied",
-        50 => "decode_error",
-        51 => "decrypt_error",
-        70 => "protocol_version",
-        71 => "insufficient_security",
-        80 => "internal_error",
-        86 => "inappropriate_fallback",
-        90 => "user_canceled",
-        109 => "missing_extension",
-        110 => "unsupported_extension",
-        112 => "unrecognized_name",
-        113 => "bad_certificate_status_response",
-        115 => "unknown_psk_identity",
-        116 => "certificate_required",
-        120 => "no_application_protocol",
-        other => return other.to_string(),
-    };
-    name.to_owned()
 }

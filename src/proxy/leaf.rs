@@ -1,6 +1,7 @@
 //! The certificates shown to the client, one a host, signed by the root with a key of their own. IP addresses become
 //! address names, as RFC 5280 §4.2.1.6 wants them.
 
+use super::alert::HandshakeKeys;
 use super::root::{Root, RootError};
 use http::uri::Authority;
 use hudsucker::certificate_authority::CertificateAuthority;
@@ -8,31 +9,32 @@ use rcgen::string::Ia5String;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
 };
-use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::ResolvesServerCertUsingSni;
+use rustls::{KeyLog, ServerConfig};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use time::{Duration, OffsetDateTime};
 
 /// Hosts whose settings are kept; when there are more, all are made anew.
-const HOSTS: usize = 1000;
+const HOSTS: usize = 256;
 
 /// Signs a certificate for each host.
 pub(super) struct Leaves {
     root: Arc<Root>,
     key: KeyPair,
     provider: Arc<CryptoProvider>,
+    keys: Arc<HandshakeKeys>,
     settings: Mutex<HashMap<String, Arc<ServerConfig>>>,
 }
 
 impl Leaves {
-    pub fn new(root: Arc<Root>) -> Result<Self, RootError> {
+    pub fn new(root: Arc<Root>, keys: Arc<HandshakeKeys>) -> Result<Self, RootError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|error| RootError::Make(error.to_string()))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        Ok(Self { root, key, provider, settings: Mutex::default() })
+        Ok(Self { root, key, provider, keys, settings: Mutex::default() })
     }
 
     fn settings(&self, host: &str) -> Arc<ServerConfig> {
@@ -63,6 +65,9 @@ impl Leaves {
             }
         };
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // AES-256 wherever the client offers it: see `alert`.
+        config.ignore_client_order = true;
+        config.key_log = Arc::clone(&self.keys) as Arc<dyn KeyLog>;
         config
     }
 
@@ -103,7 +108,7 @@ mod tests {
 
     #[test]
     fn settings_are_kept_for_a_bounded_number_of_hosts() {
-        let leaves = Leaves::new(Arc::new(Root::for_run().unwrap())).unwrap();
+        let leaves = Leaves::new(Arc::new(Root::for_run().unwrap()), Arc::default()).unwrap();
         let first = leaves.settings("a.test");
         assert!(Arc::ptr_eq(&first, &leaves.settings("a.test")));
         for number in 0..HOSTS {

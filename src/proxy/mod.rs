@@ -11,6 +11,7 @@
 //!                           └─ absolute URL ─────────────────────────────────────┘
 //! ```
 
+mod alert;
 mod answer;
 mod context;
 mod credential;
@@ -96,13 +97,14 @@ pub struct Running {
 
 /// Starts to serve on a bound listener; must be called within a tokio runtime. Cancel `shutdown` to end it and then wait
 /// with [`Running::ended`].
-pub fn serve(listener: TcpListener, options: Options, shutdown: CancellationToken) -> Result<Running, ServeError> {
+pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationToken) -> Result<Running, ServeError> {
     let Options { root, answer, sink, credential, admission, started, deadlines } = options;
     let address = listener.local_addr()?;
     let context = Arc::new(Context::new(sink, answer, started, shutdown.child_token()));
-    let core = start_core(&context, root)?;
+    let keys = Arc::default();
+    let core = start_core(&context, Leaves::new(root, Arc::clone(&keys))?)?;
     let connections = Connections::default();
-    let relay = Relay { context: Arc::clone(&context), credential, admission, deadlines, connections: connections.clone(), core };
+    let relay = Relay { context: Arc::clone(&context), credential, admission, deadlines, connections: connections.clone(), keys, core };
     context.tasks.spawn(relay::accept(Arc::new(relay), listener));
     Ok(Running { address, context, connections, deadline: deadlines.end })
 }
@@ -147,7 +149,7 @@ impl Drop for Running {
 
 /// Starts hudsucker on a loopback port of its own. Accepted sockets inherit TCP_NODELAY: without it each TLS answer waits
 /// 40 ms for a delayed ACK.
-fn start_core(context: &Arc<Context>, root: Arc<Root>) -> Result<SocketAddr, ServeError> {
+fn start_core(context: &Arc<Context>, leaves: Leaves) -> Result<SocketAddr, ServeError> {
     let socket = TcpSocket::new_v4()?;
     socket.set_nodelay(true)?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
@@ -156,7 +158,7 @@ fn start_core(context: &Arc<Context>, root: Arc<Root>) -> Result<SocketAddr, Ser
     let handler = Handler::new(Arc::clone(context));
     let core = hudsucker::Proxy::builder()
         .with_listener(listener)
-        .with_ca(Leaves::new(root)?)
+        .with_ca(leaves)
         .with_http_connector(NoConnector)
         .with_http_handler(handler.clone())
         .with_websocket_handler(handler)

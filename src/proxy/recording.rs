@@ -14,6 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+/// What a queued piece of a stream costs besides its bytes.
+const PIECE: usize = 256;
+
 /// Which body of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
@@ -104,16 +107,22 @@ impl Recording {
         }
     }
 
-    /// The head of the response is there. An event stream is announced at once.
+    /// The head of the response is there. An event stream is announced at once, and a response that has no body
+    /// (RFC 9110 §6.4.1) is over.
     pub fn respond(&self, head: &response::Parts) {
         let headers = headers::record(&head.headers);
         let is_stream = headers.media_type().as_deref() == Some("text/event-stream");
         let body = RawBody { end: End::Open, ..RawBody::default() };
         let mut state = self.state();
         let Some(mut exchange) = state.exchange.take() else { return };
+        let has_body = exchange.request.method != "HEAD" && !matches!(head.status.as_u16(), 100..=199 | 204 | 304);
         exchange.outcome = RawOutcome::Response(RawResponse { status: head.status.as_u16(), headers, body });
-        if !is_stream {
+        if !is_stream || !has_body {
             state.exchange = Some(exchange);
+            drop(state);
+            if !has_body {
+                self.end(Side::Response, End::Complete, None);
+            }
             return;
         }
         state.is_streaming = true;
@@ -125,25 +134,26 @@ impl Recording {
     /// Some of a body went by.
     pub fn data(&self, side: Side, bytes: &Bytes) {
         let mut state = self.state();
-        let is_streaming = state.is_streaming;
+        let is_piece = state.is_streaming && side == Side::Response;
         let progress = state.progress(side);
         progress.seen += bytes.len() as u64;
         let wanted = if progress.is_cut { 0 } else { bytes.len().min(BODY_LIMIT - progress.kept) };
-        let fits = wanted > 0 && self.context.sink.take_room(wanted);
+        let cost = if is_piece { wanted + PIECE } else { wanted };
+        let fits = wanted > 0 && self.context.sink.take_room(cost);
         progress.is_cut |= !bytes.is_empty() && (!fits || wanted < bytes.len());
         if !fits {
             return;
         }
         progress.kept += wanted;
-        if let Some(body) = state.body(side) {
+        if is_piece {
+            // A copy: the original is part of a read buffer that it would keep alive.
+            let frame = Frame { at: self.context.now(), bytes: Bytes::copy_from_slice(&bytes[..wanted]) };
+            self.context.sink.send_holding(Captured::Frames { number: self.number, frames: vec![frame] }, cost);
+        } else if let Some(body) = state.body(side) {
             body.bytes.extend_from_slice(&bytes[..wanted]);
             state.held += wanted;
-        } else if is_streaming && side == Side::Response {
-            let frame = Frame { at: self.context.now(), bytes: bytes.slice(..wanted) };
-            let message = Captured::Frames { number: self.number, frames: vec![frame] };
-            self.context.sink.send_holding(message, wanted);
         } else {
-            self.context.sink.give_back(wanted);
+            self.context.sink.give_back(cost);
         }
     }
 

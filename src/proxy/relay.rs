@@ -1,6 +1,7 @@
 //! The accept loop: takes connections as long as there are file descriptors for all that each of them needs, and rests
 //! when the system has none left.
 
+use super::alert::HandshakeKeys;
 use super::context::Context;
 use super::credential::{Credential, Peer};
 use super::front;
@@ -54,6 +55,7 @@ pub(super) struct Relay {
     pub admission: Admission,
     pub deadlines: Deadlines,
     pub connections: Connections,
+    pub keys: Arc<HandshakeKeys>,
     /// Where hudsucker listens.
     pub core: SocketAddr,
 }

@@ -104,6 +104,9 @@ impl CaptureSink {
     /// Takes room for bytes of a body, or says that there is none left.
     pub(super) fn take_room(&self, bytes: usize) -> bool {
         let queue = self.queue();
+        if queue.abandoned.load(SeqCst) {
+            return false;
+        }
         let fits = queue.kept.fetch_add(bytes, SeqCst) + bytes <= BODIES_IN_FLIGHT;
         if !fits {
             queue.kept.fetch_sub(bytes, SeqCst);
@@ -213,11 +216,9 @@ impl Iterator for Captures {
 impl Drop for Captures {
     fn drop(&mut self) {
         self.queue.abandoned.store(true, SeqCst);
-        self.batch.clear();
-        self.queue.waiting().entries.clear();
-        self.queue.messages.store(0, SeqCst);
-        self.queue.bytes.store(0, SeqCst);
-        self.queue.kept.store(0, SeqCst);
+        self.batch.append(&mut self.queue.waiting().entries);
+        let freed = self.working_on + self.batch.iter().map(|entry| entry.bytes).sum::<usize>();
+        self.queue.kept.fetch_sub(freed, SeqCst);
         self.queue.room.notify_waiters();
     }
 }
@@ -310,8 +311,10 @@ mod tests {
     async fn without_a_receiver_nothing_waits() {
         let (sink, captures) = capture();
         (0..=CROWDED as u32).for_each(|number| sink.send(message(number)));
+        assert!(sink.take_room(10));
         drop(captures);
-        sink.send(message(1));
+        sink.send_holding(message(1), 10);
         sink.room().await;
+        assert!(!sink.take_room(1), "nothing is kept for nobody");
     }
 }

@@ -95,6 +95,7 @@ pub(super) fn server() -> auto::Builder<TokioExecutor> {
 /// TLS: spliced to the core on a connection that it knows as this tunnel.
 async fn tls(relay: &Arc<Relay>, via: &Arc<Via>, mut wire: Wire) {
     let hello = wire.take_ahead();
+    let handshake = Handshake::new(&relay.keys, &hello);
     let mut core = match reach_core(&relay.context, via, relay.core, &hello).await {
         Ok(reached) => reached,
         Err(error) => {
@@ -102,7 +103,7 @@ async fn tls(relay: &Arc<Relay>, via: &Arc<Via>, mut wire: Wire) {
             return;
         }
     };
-    let mut watched = Watched::new(wire, Handshake::new(&hello));
+    let mut watched = Watched::new(wire, handshake);
     let began = Instant::now();
     let copied = match watched.write_all(&core.early).await {
         Ok(()) => copy_bidirectional(&mut watched, &mut core.stream).await,

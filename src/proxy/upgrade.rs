@@ -4,6 +4,7 @@
 use super::context::Context;
 use super::forward::pass_back;
 use super::recording::Recording;
+use super::wire::Connection;
 use crate::exchange::Failure;
 use crate::upstream::RequestBody;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -15,7 +16,8 @@ use tokio::io::copy_bidirectional;
 
 /// Forwards a request that asks for another protocol.
 pub(super) async fn pass(
-    context: &Arc<Context>,
+    context: &Context,
+    connection: &Connection,
     recording: &Arc<Recording>,
     mut request: Request<RequestBody>,
     protocol: HeaderValue,
@@ -33,7 +35,7 @@ pub(super) async fn pass(
     if let Some(protocol) = protocol {
         ask(response.headers_mut(), protocol);
     }
-    let stop = context.stop.clone();
+    let stop = connection.stop.clone();
     let number = recording.number();
     context.tasks.spawn(async move {
         tokio::select! {

@@ -25,8 +25,8 @@ impl UpstreamError {
         self.stage
     }
 
-    pub(super) fn from_client(error: legacy::Error) -> Self {
-        if let Some(connect) = find::<ConnectError>(&error) {
+    pub(super) fn from_client(error: &legacy::Error) -> Self {
+        if let Some(connect) = find::<ConnectError>(error) {
             return Self::from_connect(connect);
         }
         let stage = if error.is_connect() { Stage::Connect } else { Stage::Response };

@@ -20,6 +20,7 @@ use http::{Request, Response, Uri, Version, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use roots::Roots;
 use std::collections::HashSet;
@@ -78,10 +79,8 @@ impl Upstream {
     pub async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<Incoming>, UpstreamError> {
         *request.version_mut() = Version::HTTP_11;
         let origin = self.settle_host(&mut request);
-        if let Some(credential) = self.connector.dial().plain_proxy_credential(request.uri()) {
-            request.headers_mut().insert(header::PROXY_AUTHORIZATION, credential);
-        }
-        let response = self.client.request(request).await.map_err(UpstreamError::from_client)?;
+        self.add_proxy_credential(&mut request);
+        let response = self.client.request(request).await.map_err(|error| UpstreamError::from_client(&error))?;
         if let Some(origin) = origin
             && response.version() < Version::HTTP_2
         {
@@ -96,7 +95,9 @@ impl Upstream {
         *request.version_mut() = Version::HTTP_11;
         let mut connector = self.connector.with_alpn(Alpn::Http11);
         let stream = connector.call(request.uri().clone()).await.map_err(|error| UpstreamError::from_connect(&error))?;
-        if let Some(path) = request.uri().path_and_query().cloned() {
+        if stream.connected().is_proxied() {
+            self.add_proxy_credential(&mut request);
+        } else if let Some(path) = request.uri().path_and_query().cloned() {
             *request.uri_mut() = Uri::from(path);
         }
         let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
@@ -109,6 +110,12 @@ impl Upstream {
         sender.send_request(request).await.map_err(|error| UpstreamError::from_response(&error))
     }
 
+    fn add_proxy_credential(&self, request: &mut Request<RequestBody>) {
+        if let Some(credential) = self.connector.dial().plain_proxy_credential(request.uri()) {
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, credential);
+        }
+    }
+
     /// Over HTTP/2 `:authority` names the host and a `host` field must not say it again (RFC 9113 §8.3.1), over HTTP/1.1 it
     /// stays as it was sent. Which of the two it is shows only after the first response: until then hyper adds the field
     /// itself, at the end. Returns the origin while that is not known.
@@ -118,7 +125,7 @@ impl Upstream {
         }
         let authority = request.uri().authority()?.as_str();
         let sent = request.headers().get(header::HOST)?;
-        if sent != authority && sent.as_bytes() != authority.trim_end_matches(":443").as_bytes() {
+        if bare(sent.to_str().ok()?) != bare(authority) {
             return None;
         }
         if self.plain_old.read().unwrap_or_else(PoisonError::into_inner).contains(authority) {
@@ -128,4 +135,9 @@ impl Upstream {
         request.headers_mut().remove(header::HOST);
         Some(authority)
     }
+}
+
+/// An authority of an https URL without the port that goes without saying.
+fn bare(authority: &str) -> &str {
+    authority.strip_suffix(":443").unwrap_or(authority)
 }

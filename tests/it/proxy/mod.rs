@@ -1,0 +1,12 @@
+//! The proxy between real clients and real servers on loopback: each trap of the engine, one test.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bodies;
+mod doors;
+mod ends;
+mod hosts;
+mod origin;
+mod streams;
+mod tunnels;
+mod upstreams;
+mod world;
