@@ -73,7 +73,7 @@ impl Lab {
             started,
             deadlines: Deadlines::default(),
         };
-        let proxy = serve(listener, options, shutdown.clone()).map_err(|error| own(&error))?;
+        let proxy = serve(listener, options, &shutdown).map_err(|error| own(&error))?;
         let caller = caller.clone();
         let lab = Self { caller, bundles, root: pem, folder, credential, proxy, sink: Some(sink), started, shutdown };
         Ok((lab, captures))
