@@ -172,3 +172,29 @@ fn start_core(context: &Arc<Context>, leaves: Leaves) -> Result<SocketAddr, Serv
     });
     Ok(address)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::{Upstream, UpstreamOptions};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    #[tokio::test]
+    async fn the_core_takes_nobody_but_the_relay() {
+        let (sink, _captures) = capture();
+        let answer = Answer::Upstream(Upstream::new(UpstreamOptions::default()));
+        let context = Arc::new(Context::new(sink, answer, Instant::now(), CancellationToken::new()));
+        let leaves = Leaves::new(Arc::new(Root::for_run().unwrap()), Arc::default()).unwrap();
+        let core = start_core(&context, leaves).unwrap();
+        for request in ["CONNECT a.test:443 HTTP/1.1\r\n\r\n", "GET http://a.test/ HTTP/1.1\r\n\r\n"] {
+            let mut stream = TcpStream::connect(core).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let mut answer = String::new();
+            timeout(Duration::from_secs(20), stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+        }
+        context.stop.cancel();
+    }
+}

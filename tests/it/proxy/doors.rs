@@ -120,24 +120,3 @@ async fn a_silent_connection_is_reported() {
     drop((waiting, world.raw().await));
     assert_eq!(world.event().await.trouble, Trouble::Silent);
 }
-
-#[tokio::test]
-async fn the_core_takes_nobody_but_the_relay() {
-    // The core's port is not published: find it as a listener of this process.
-    let world = World::new().await;
-    let tcp = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let listening = tcp.lines().filter(|line| line.split_whitespace().nth(3) == Some("0A"));
-    let ports = listening.filter_map(|line| u16::from_str_radix(line.split_whitespace().nth(1)?.split(':').nth(1)?, 16).ok());
-    let ports: Vec<u16> = ports.filter(|port| *port != world.proxy.address().port()).collect();
-    let mut refusals = 0;
-    for port in ports {
-        let Ok(mut stream) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else { continue };
-        let sent = stream.write_all(b"CONNECT a.test:443 HTTP/1.1\r\n\r\n").await;
-        let mut answer = vec![0; 4096];
-        let read = tokio::time::timeout(Duration::from_millis(300), stream.read(&mut answer)).await;
-        if let (Ok(()), Ok(Ok(count))) = (sent, read) {
-            refusals += usize::from(String::from_utf8_lossy(&answer[..count]).contains("this port is for authtape itself"));
-        }
-    }
-    assert!(refusals >= 1);
-}
