@@ -42,7 +42,7 @@ pub struct Lab {
     folder: TempDir,
     credential: Credential,
     proxy: Running,
-    sink: Option<CaptureSink>,
+    sink: CaptureSink,
     started: Instant,
     shutdown: CancellationToken,
 }
@@ -75,7 +75,7 @@ impl Lab {
         };
         let proxy = serve(listener, options, &shutdown).map_err(|error| own(&error))?;
         let caller = caller.clone();
-        let lab = Self { caller, bundles, root: pem, folder, credential, proxy, sink: Some(sink), started, shutdown };
+        let lab = Self { caller, bundles, root: pem, folder, credential, proxy, sink, started, shutdown };
         Ok((lab, captures))
     }
 
@@ -101,7 +101,7 @@ impl Lab {
 
     /// Where exchanges go that did not come through the proxy.
     pub fn sink(&self) -> CaptureSink {
-        self.sink.clone().expect("the lab is open")
+        self.sink.clone()
     }
 
     /// Numbers and times for exchanges that do not come through the proxy.
@@ -115,10 +115,9 @@ impl Lab {
     }
 
     /// Ends the proxy; what it captured has been handed over when this returns.
-    pub async fn close(&mut self) {
+    pub async fn close(self) {
         self.shutdown.cancel();
         self.proxy.ended().await;
-        self.sink = None;
     }
 }
 

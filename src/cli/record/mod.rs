@@ -67,7 +67,7 @@ fn workers() -> usize {
 }
 
 async fn record(arguments: &RecordArguments, caller: &Environment, existing: Existing, terminal: &mut Terminal) -> Result<Exit, CliError> {
-    let (mut lab, captures) = Lab::open(&arguments.network, caller).await?;
+    let (lab, captures) = Lab::open(&arguments.network, caller).await?;
     let header = header_of(arguments);
     let part = PartFile::create(&arguments.output, &header, existing).map_err(|error| output::explain(&error))?;
     let policy = if arguments.raw { Policy::Raw } else { Policy::Recording };
@@ -76,12 +76,13 @@ async fn record(arguments: &RecordArguments, caller: &Environment, existing: Exi
         Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &writer, terminal).await,
         None => client::serve(&arguments.client, &lab, &writer, terminal).await,
     };
+    let started = lab.started();
     lab.close().await;
     let sessions = ended.as_ref().map(|started| started.sessions.clone()).unwrap_or_default();
     let written = writer.finish(Header { sessions, ..header });
     let Started { ended, .. } = ended?;
     let written = written?;
-    summary::print(&arguments.output, &written, lab.started().elapsed(), terminal);
+    summary::print(&arguments.output, &written, started.elapsed(), terminal);
     Ok(exit_of(ended, &written))
 }
 

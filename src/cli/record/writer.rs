@@ -6,6 +6,8 @@ use crate::cli::{CliError, Exit};
 use crate::proxy::{Captures, Received};
 use crate::record::{Finishing, OpenedUrl, Recorder, Tally};
 use crate::scrub::{Policy, Scrubber};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,6 +21,8 @@ const LATEST: Duration = Duration::from_millis(40);
 pub struct Writer {
     thread: JoinHandle<Work>,
     opened: Sender<OpenedUrl>,
+    /// Set when nothing more is captured.
+    ending: Arc<AtomicBool>,
 }
 
 /// What became of a recording.
@@ -51,8 +55,10 @@ impl Writer {
         getrandom::fill(&mut seed).map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("no random numbers: {error}")))?;
         let recorder = Recorder::new(Scrubber::new(policy, u64::from_ne_bytes(seed)));
         let work = Work { part, recorder, entries: Vec::new(), failed: None, written_at: started };
-        let thread = std::thread::spawn(move || work.run(captures, &urls, started));
-        Ok(Self { thread, opened })
+        let ending = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&ending);
+        let thread = std::thread::spawn(move || work.run(captures, &urls, started, &until));
+        Ok(Self { thread, opened, ending })
     }
 
     /// A way to tell of a URL that the client opened in a browser which authtape does not drive.
@@ -65,7 +71,7 @@ impl Writer {
     /// # Errors
     /// The file could not be finished; the part stays and says so.
     pub fn finish(self, header: Header) -> Result<Written, CliError> {
-        drop(self.opened);
+        self.ending.store(true, Ordering::Release);
         let Ok(work) = self.thread.join() else {
             return Err(CliError::new(Exit::OWN_FAILURE, "the writer stopped unexpectedly; what it wrote is in the .part file"));
         };
@@ -74,10 +80,11 @@ impl Writer {
 }
 
 impl Work {
-    fn run(mut self, mut captures: Captures, urls: &Receiver<OpenedUrl>, started: Instant) -> Self {
+    fn run(mut self, mut captures: Captures, urls: &Receiver<OpenedUrl>, started: Instant, ending: &AtomicBool) -> Self {
         let mut wait = PACE;
         let mut paced_at = Instant::now();
         loop {
+            let is_ending = ending.load(Ordering::Acquire);
             let received = captures.recv(wait);
             urls.try_iter().for_each(|url| self.recorder.opened_url(&url, &mut self.entries));
             match received {
@@ -89,6 +96,7 @@ impl Work {
                         self.write();
                     }
                 }
+                Received::Nothing if is_ending => break,
                 Received::Nothing => {
                     self.append();
                     self.write();
