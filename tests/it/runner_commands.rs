@@ -104,7 +104,7 @@ async fn lab() -> Lab {
     };
     let shutdown = CancellationToken::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let proxy = serve(listener, options, shutdown.clone()).unwrap();
+    let proxy = serve(listener, options, &shutdown).unwrap();
     Lab { folder: tempfile::tempdir().unwrap(), root, credential, proxy, _captures: captures, _shutdown: shutdown }
 }
 
