@@ -1,6 +1,8 @@
 //! Layer 10: the command line, and the only place that prints. One file a command: its arguments (the doc comments are the
 //! help) and its `run`.
 
+mod ca;
+mod env;
 mod error;
 mod exit;
 mod open_url;
@@ -26,6 +28,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Record(Box<record::RecordArguments>),
+    Env(env::Env),
+    Ca(ca::Ca),
     #[command(hide = true)]
     OpenUrl(open_url::OpenUrl),
 }
@@ -46,6 +50,8 @@ pub fn main() -> ExitCode {
 fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
     match command {
         Command::Record(given) => record::run(&given, terminal),
+        Command::Env(given) => env::run(&given, terminal),
+        Command::Ca(given) => ca::run(&given, terminal),
         Command::OpenUrl(given) => open_url::run(&given),
     }
 }

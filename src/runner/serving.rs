@@ -18,6 +18,8 @@ pub struct ServingState {
     pub proxy: String,
     /// The PEM file of the run's root certificate.
     pub root: PathBuf,
+    /// The directory of the session's openers, if its URLs are to be caught.
+    pub openers: Option<PathBuf>,
     /// The serving process.
     pub pid: u32,
 }
@@ -115,7 +117,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn state(pid: u32) -> ServingState {
-        ServingState { proxy: "http://s1:x@127.0.0.1:1".into(), root: "/run/root.pem".into(), pid }
+        ServingState { proxy: "http://s1:x@127.0.0.1:1".into(), root: "/run/root.pem".into(), openers: None, pid }
     }
 
     #[test]

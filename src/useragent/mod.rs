@@ -16,7 +16,7 @@ pub use agent::{Agent, Means, Visit, VisitEnd};
 pub use callback::{CallbackSink, Delivered, Mark};
 pub use opened::{AuthorizationRequest, Opened, Target};
 pub use opener::{Handed, hand_over, run_original};
-pub use shim::{Display, Shim};
+pub use shim::{Display, Shim, variables as opener_variables};
 pub use walk::{WalkEnd, Walker};
 
 /// Who goes where the client wants its user to go.

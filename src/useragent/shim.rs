@@ -84,20 +84,15 @@ impl Shim {
         Ok(Self { folder, socket, opened, listening })
     }
 
+    /// The directory of the openers.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The variables that lead a client to the openers. `caller` looks up the caller's value of a variable.
     pub fn variables<'a>(&self, caller: impl Fn(&str) -> Option<&'a OsStr>, display: Display) -> Vec<(&'static str, OsString)> {
-        let path = caller("PATH").unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
-        let mut first = self.folder.clone().into_os_string();
-        first.push(":");
-        first.push(path);
-        let mut variables = vec![("PATH", first), ("BROWSER", self.folder.join(BROWSER).into()), (SOCKET, self.socket.clone().into())];
-        if caller("XDG_CURRENT_DESKTOP").is_some() || caller("DISPLAY").is_some() || display == Display::Pretended {
-            variables.push(("XDG_CURRENT_DESKTOP", "X-Generic".into()));
-        }
-        let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| caller(name).is_some_and(|value| !value.is_empty()));
-        if display == Display::Pretended && !has_display {
-            variables.push(("DISPLAY", ":authtape".into()));
-        }
+        let mut variables = variables(&self.folder, caller, display);
+        variables.push((SOCKET, self.socket.clone().into()));
         variables
     }
 
@@ -112,6 +107,23 @@ impl Drop for Shim {
         self.listening.abort();
         let _ = std::fs::remove_file(&self.socket);
     }
+}
+
+/// The variables that lead to the openers in a directory.
+pub fn variables<'a>(folder: &Path, caller: impl Fn(&str) -> Option<&'a OsStr>, display: Display) -> Vec<(&'static str, OsString)> {
+    let path = caller("PATH").unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
+    let mut first = folder.to_owned().into_os_string();
+    first.push(":");
+    first.push(path);
+    let mut variables = vec![("PATH", first), ("BROWSER", folder.join(BROWSER).into())];
+    if caller("XDG_CURRENT_DESKTOP").is_some() || caller("DISPLAY").is_some() || display == Display::Pretended {
+        variables.push(("XDG_CURRENT_DESKTOP", "X-Generic".into()));
+    }
+    let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| caller(name).is_some_and(|value| !value.is_empty()));
+    if display == Display::Pretended && !has_display {
+        variables.push(("DISPLAY", ":authtape".into()));
+    }
+    variables
 }
 
 fn write_script(path: &Path, text: &str) -> io::Result<()> {

@@ -4,6 +4,7 @@ mod cassette;
 mod cassette_hostile;
 mod layers;
 mod proxy;
+mod runner_commands;
 mod runner_jobs;
 mod runner_process;
 mod runner_useragent;

@@ -16,7 +16,7 @@ use crate::runner::{
 use crate::useragent::{Agent, CallbackSink, Display, Mark, Means, Shim, Visit, VisitEnd, Walker};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::sync::mpsc;
@@ -105,7 +105,12 @@ pub async fn run_all(
 pub async fn serve(options: &ClientOptions, lab: &Lab, writer: &Writer, terminal: &mut Terminal) -> Result<Started, CliError> {
     let home = options.home()?;
     let session = Attended::begin(1, options, &home, lab, writer)?;
-    let state = ServingState { proxy: lab.proxy_url(Peer::client(1)), root: lab.root_file(), pid: std::process::id() };
+    let state = ServingState {
+        proxy: lab.proxy_url(Peer::client(1)),
+        root: lab.root_file(),
+        openers: Some(session.openers.clone()),
+        pid: std::process::id(),
+    };
     let path = ServingState::default_path(&lab.caller);
     state.write(&path).map_err(|error| {
         let message = format!("cannot write {}, where `authtape env` looks: {error}", path.display());
@@ -133,6 +138,8 @@ struct Attended {
     number: u32,
     environment: Environment,
     interception: Variables,
+    /// The directory of its openers.
+    openers: PathBuf,
     agent: JoinHandle<()>,
     visits: JoinHandle<()>,
 }
@@ -145,6 +152,7 @@ impl Attended {
         let mut environment = lab.caller.clone().with(&home.variables()).with(&interception).with(&interception::markers(&proxy));
         let authtape = std::env::current_exe().map_err(|error| own(&error))?;
         let shim = Shim::install(lab.folder(), &authtape, number).map_err(|error| own(&error))?;
+        let folder = shim.folder().to_owned();
         let display = if options.user_agent == Who::System { Display::AsItIs } else { Display::Pretended };
         let mut openers = Variables::new();
         shim.variables(|name| lab.caller.value(name), display).into_iter().for_each(|(name, value)| openers.set(name, value));
@@ -153,7 +161,7 @@ impl Attended {
         let (sender, visits) = mpsc::unbounded_channel();
         let agent = tokio::spawn(Agent::new(means, options.open.into()).attend(shim, sender));
         let visits = tokio::spawn(note_visits(visits, writer.opened(), lab.clock()));
-        Ok(Self { number, environment, interception, agent, visits })
+        Ok(Self { number, environment, interception, openers: folder, agent, visits })
     }
 
     /// The session as the header shows it.
