@@ -30,13 +30,24 @@ pub(super) fn bits(bytes: &[u8]) -> f64 {
 
 /// True when at least three quarters of the letters and digits stand in words, short numbers or versions.
 pub(super) fn wordy(bytes: &[u8]) -> bool {
+    let (good, bad) = weigh(bytes);
+    good + bad > 0 && bad * 4 <= good + bad
+}
+
+/// True when all letters and digits do.
+pub(super) fn is_words(bytes: &[u8]) -> bool {
+    weigh(bytes).1 == 0
+}
+
+/// How many letters and digits stand in words, and how many do not.
+fn weigh(bytes: &[u8]) -> (usize, usize) {
     let (mut good, mut bad) = (0, 0);
     for piece in bytes.split(|byte| !byte.is_ascii_alphanumeric()).filter(|piece| !piece.is_empty()) {
         let wrong = odd_letters(piece);
         bad += wrong;
         good += piece.len() - wrong;
     }
-    good + bad > 0 && bad * 4 <= good + bad
+    (good, bad)
 }
 
 /// How many characters of a piece without separators stand in no word.

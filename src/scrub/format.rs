@@ -112,15 +112,18 @@ pub(super) fn prefix_length(value: &str) -> usize {
 /// The token that begins a text, by its format: its length and label.
 pub(super) fn token_at(text: &str) -> Option<(usize, &'static str)> {
     let (format, prefix) = longest(text)?;
+    let start = text.as_bytes()[prefix..].get(..format.least)?;
     let inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    let mut length = prefix + text.as_bytes()[prefix..].iter().take_while(|byte| inside(byte)).count();
-    while text.as_bytes()[..length].ends_with(b".") {
-        length -= 1;
+    let fits = match format.label {
+        "aws" => start.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()),
+        "api_key" => start.iter().all(inside) && start.iter().any(u8::is_ascii_digit),
+        _ => start.iter().all(inside),
+    };
+    if !fits {
+        return None;
     }
-    let strict = |rest: &str| format.label != "aws" || rest.bytes().take(16).all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    let varied = |rest: &str| format.label != "api_key" || rest.bytes().any(|b| b.is_ascii_digit());
-    let rest = text.get(prefix..length)?;
-    (rest.len() >= format.least && strict(rest) && varied(rest)).then_some((length, format.label))
+    let length = prefix + text.as_bytes()[prefix..].iter().take_while(|byte| inside(byte)).count();
+    Some((text[..length].trim_end_matches('.').len(), format.label))
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use super::value::field;
 use memchr::{memchr_iter, memmem};
 use std::ops::Range;
 
+/// The head of a part of a multipart form is no longer.
+const HEAD: usize = 1024;
+
 /// Adds the edits for fields with sensitive names.
 pub(super) fn fields(table: &mut Table, text: &str, ground: Ground, edits: &mut Vec<Edit>) {
     for open in memchr_iter(b'<', text.as_bytes()) {
@@ -65,7 +68,10 @@ fn attribute<'a>(text: &'a str, index: &mut usize) -> Option<(&'a str, Range<usi
 
 /// RFC 7578 §4.2: the name stands in the head of a part, its value behind a blank line.
 fn part(table: &mut Table, text: &str, from: usize, ground: Ground, edits: &mut Vec<Edit>) {
-    let Some(head) = ["\r\n\r\n", "\n\n"].iter().filter_map(|gap| Some((text[from..].find(gap)? + from, gap.len()))).min() else { return };
+    let bytes = &text.as_bytes()[from..];
+    let near = &bytes[..bytes.len().min(HEAD)];
+    let gaps = [b"\r\n\r\n".as_slice(), b"\n\n"];
+    let Some(head) = gaps.iter().filter_map(|gap| Some((memmem::find(near, gap)? + from, gap.len()))).min() else { return };
     let Some(start) = text[from..head.0].find("name=").map(|index| from + index + 5) else { return };
     let name = text[start..head.0].trim_start_matches('"').split(['"', ';', '\r', '\n']).next().unwrap_or_default();
     let value = head.0 + head.1;

@@ -31,9 +31,12 @@ pub(super) fn rewrite(table: &mut Table, token: &str, label: &'static str, groun
 
 /// The length of the compact serialization that begins a text; 0 when there is none.
 pub(super) fn length(text: &str) -> usize {
-    let inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    let length = text.bytes().take_while(|byte| inside(byte)).count();
-    let dots = text.as_bytes()[..length].iter().filter(|byte| **byte == b'.').count();
+    let mut dots = 0;
+    let inside = |byte: &u8| {
+        dots += u8::from(*byte == b'.');
+        dots <= 5 && (byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+    };
+    let length = text.bytes().take_while(inside).count();
     match dots {
         2 | 4 if text.starts_with("eyJ") => length,
         // The end of a sentence.

@@ -21,6 +21,8 @@ mod placeholder;
 mod structure;
 mod sweep;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod unescape;
 mod value;

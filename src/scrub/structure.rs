@@ -85,7 +85,7 @@ fn pair(table: &mut Table, text: &str, sign: usize, is_oauth: bool, ground: Grou
     }
     let lead = &before[..before.len() - name_length];
     let in_query = bytes[sign] == b'=' && before.len() == sign && is_query_lead(text, lead);
-    let Some(role) = ground.parameter(name, is_oauth || in_query && lead.is_empty()) else { return };
+    let Some(role) = ground.parameter(name, is_oauth) else { return };
     let found = if in_query {
         matches!(role.role, Role::Secret | Role::Linking | Role::Personal).then(|| query_value(text, sign + 1))
     } else {

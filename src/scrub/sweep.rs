@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use std::cmp::Reverse;
 use std::ops::Range;
 
 /// So often a text is gone over until nothing is found any more.
@@ -111,7 +112,7 @@ fn hits(table: &Table, text: &[u8], since: u32, how: Thoroughness) -> Vec<Hit> {
         }
         true
     });
-    hits.sort_unstable_by_key(|hit| (hit.start, std::cmp::Reverse(hit.end)));
+    hits.sort_unstable_by_key(|hit| (hit.start, Reverse(hit.end), Reverse(hit.symbol)));
     let mut kept: Vec<Hit> = Vec::with_capacity(hits.len());
     for hit in hits {
         match kept.last_mut() {

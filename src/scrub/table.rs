@@ -1,9 +1,9 @@
 //! The symbol table of a run: which value has which placeholder. It holds keyed hashes of the values, never the values.
 
-use super::entropy::wordy;
+use super::entropy::is_words;
 use super::hash::{Folding, Keyed};
 use super::needle::{LEAST, Needles};
-use super::placeholder::{challenge_number, challenge_of, is_placeholder, is_uuid, make, make_personal, number, verifier, verifier_number};
+use super::placeholder::{challenge_of, is_placeholder, is_uuid, make, make_personal, number, verifier, verifier_number};
 use crate::protocol::Role;
 use std::collections::{HashMap, HashSet};
 
@@ -48,6 +48,8 @@ pub(super) struct Table {
     challenges: HashMap<u64, u32, Folding>,
     /// The hashes of the challenges of placeholder verifiers.
     written: HashSet<u64, Folding>,
+    /// The hashes of the challenges that other runs may have written, with their numbers; filled when first needed.
+    possible: HashMap<u64, u32, Folding>,
     pub(super) secrets: u32,
     pub(super) personal: u32,
 }
@@ -86,6 +88,7 @@ impl Table {
             verifiers: Numbers::default(),
             challenges: HashMap::default(),
             written: HashSet::default(),
+            possible: HashMap::default(),
             secrets: 0,
             personal: 0,
         }
@@ -138,9 +141,25 @@ impl Table {
         placeholder
     }
 
-    /// True for the challenge of a placeholder verifier of this run.
-    pub(super) fn is_placeholder_challenge(&self, text: &str) -> bool {
-        text.len() == 43 && self.written.contains(&self.key.of(text.as_bytes()))
+    /// True for the challenge of a placeholder verifier, of this run or another.
+    pub(super) fn is_placeholder_challenge(&mut self, text: &str) -> bool {
+        if text.len() != 43 {
+            return false;
+        }
+        let hash = self.key.of(text.as_bytes());
+        if self.written.contains(&hash) {
+            return true;
+        }
+        if self.possible.is_empty() {
+            let challenge = |number| self.key.of(challenge_of(&verifier(number)).as_bytes());
+            self.possible = (1..=CHALLENGES_TRIED).map(|number| (challenge(number), number)).collect();
+        }
+        let stays = self.possible.get(&hash).is_some_and(|number| self.verifiers.leaves(*number));
+        if stays {
+            self.challenges.insert(hash, self.possible[&hash]);
+            self.written.insert(hash);
+        }
+        stays
     }
 
     /// Notes a value; with a number it is known by that alone, else it becomes a needle.
@@ -150,7 +169,7 @@ impl Table {
             (Some(number), _) => Known::Number(number),
             (None, _) => {
                 let symbol = self.symbols.len() as u32;
-                let is_word = wordy(value.as_bytes()) && !is_uuid(value.as_bytes());
+                let is_word = is_words(value.as_bytes()) && !is_uuid(value.as_bytes());
                 self.symbols.push(Symbol { label, placeholder: placeholder.into(), is_word });
                 if value.len() >= LEAST && is_distinct(value) {
                     self.needles.add(value, symbol);
@@ -167,7 +186,7 @@ impl Table {
 
     /// The placeholder of a PKCE verifier (RFC 7636 §4.1): the one whose S256 was written for its challenge.
     pub(super) fn verifier(&mut self, value: &str) -> String {
-        if let Some(placeholder) = self.known(value) {
+        if let Some(placeholder) = self.known_pkce(value) {
             return placeholder;
         }
         let number = self.verifier_number_for(&challenge_of(value));
@@ -179,12 +198,10 @@ impl Table {
     /// What stands for a PKCE challenge: the S256 of its placeholder verifier. A verifier that equals the challenge (method
     /// `plain`) equals it afterwards too.
     pub(super) fn challenge(&mut self, value: &str) -> String {
-        if let Some(placeholder) = self.known(value) {
+        if let Some(placeholder) = self.known_pkce(value) {
             return placeholder;
         }
-        if let Some(number) = challenge_number(value, CHALLENGES_TRIED).filter(|number| self.verifiers.leaves(*number)) {
-            self.challenges.insert(self.key.of(value.as_bytes()), number);
-            self.written.insert(self.key.of(value.as_bytes()));
+        if self.is_placeholder_challenge(value) {
             return value.to_owned();
         }
         let number = self.verifier_number_for(value);
@@ -192,6 +209,14 @@ impl Table {
         self.written.insert(self.key.of(placeholder.as_bytes()));
         self.enter(value, "code_challenge", Role::Linking, &placeholder, None);
         placeholder
+    }
+
+    /// The placeholder of a verifier or challenge. One that was taken for something else, in a text, gets a new one: the pair
+    /// matters more.
+    fn known_pkce(&self, value: &str) -> Option<String> {
+        let Known::Symbol(index) = *self.known.get(&self.key.of(value.as_bytes()))? else { return None };
+        let symbol = &self.symbols[index as usize];
+        matches!(symbol.label, "code_verifier" | "code_challenge").then(|| symbol.placeholder.to_string())
     }
 
     fn verifier_number_for(&mut self, challenge: &str) -> u32 {
@@ -208,7 +233,7 @@ fn is_distinct(value: &str) -> bool {
 
 /// True when a value is looked for outside its own positions.
 fn is_swept(value: &str, label: &str, role: Role) -> bool {
-    let words = || wordy(value.as_bytes()) && !is_uuid(value.as_bytes());
+    let words = || is_words(value.as_bytes()) && !is_uuid(value.as_bytes());
     if value.len() < LEAST || OWN_PLACE.contains(&label) || !is_distinct(value) {
         return false;
     }

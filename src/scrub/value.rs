@@ -30,11 +30,12 @@ pub(super) fn sensitive(table: &mut Table, text: &str, label: &'static str, role
     if text.is_empty() || MISSING.contains(&text) || (label == "event_id" && text.len() <= 10 && text.bytes().all(|b| b.is_ascii_digit())) {
         return None;
     }
-    if let Some(placeholder) = table.known(text) {
+    let is_pkce = matches!(label, "code_verifier" | "code_challenge");
+    if !is_pkce && let Some(placeholder) = table.known(text) {
         return Some(placeholder).filter(|placeholder| placeholder != text);
     }
     let stays = if ground.again { is_placeholder(text) } else { table.is_foreign_placeholder(text) };
-    if stays {
+    if stays || table.is_placeholder_challenge(text) {
         return None;
     }
     match label {
