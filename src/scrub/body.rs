@@ -4,7 +4,7 @@ use super::ground::{Area, Ground};
 use super::json_text::{key, secret_number};
 use super::table::Table;
 use super::value::{field, free};
-use crate::exchange::{Body, Content, End, Event, Field, Headers};
+use crate::exchange::{Body, Content, End, Event, Field, Form, Headers};
 use crate::protocol::{FieldRole, Place, field_role};
 use serde_json::Value;
 
@@ -21,13 +21,17 @@ pub(super) fn scrub(table: &mut Table, body: &mut Body, ground: Ground) {
                 let role = ground.parameter(name, true);
                 replace(value, field(table, role, value, ground));
             }
+            form_names(form, |name| key(table, name, ground));
         }
         Content::Events(stream) => {
             events(table, &mut stream.events, ground);
             let tail = raw_event(table, &stream.tail, ground);
             replace(&mut stream.tail, tail);
         }
-        Content::Text(text) => replace(text, free(table, text, ground)),
+        Content::Text(text) => {
+            let ground = if text.contains("\"jsonrpc\"") { Ground { area: Area::Envelope, ..ground } } else { ground };
+            replace(text, free(table, text, ground));
+        }
         Content::Bytes(bytes) => {
             // Fail closed: nothing here can look into pictures, archives or unknown encodings.
             body.end = End::Undecodable(format!("{} bytes that are not text", bytes.len()));
@@ -113,6 +117,17 @@ fn json_value(table: &mut Table, value: &mut Value, role: Option<FieldRole>, gro
         }
         _ => {}
     }
+}
+
+/// Parameters whose names hold a secret get new names.
+pub(super) fn form_names(form: &mut Form, mut visit: impl FnMut(&str) -> Option<String>) -> bool {
+    let names: Vec<Option<String>> = form.iter().map(|(name, _)| visit(name)).collect();
+    let changed = names.iter().any(Option::is_some);
+    if changed {
+        let renamed = form.iter().zip(names).map(|((name, value), new)| (new.unwrap_or_else(|| name.to_owned()), value.to_owned()));
+        *form = renamed.collect::<Vec<_>>().into_iter().collect();
+    }
+    changed
 }
 
 fn rename(members: &mut serde_json::Map<String, Value>, names: &[(String, String)]) {

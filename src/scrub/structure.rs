@@ -10,7 +10,7 @@ use super::table::Table;
 use super::unescape::{Doubtful, LAYERS, unescape};
 use super::value::{field, sensitive};
 use crate::protocol::{FieldRole, Role};
-use memchr::{memchr2_iter, memmem};
+use memchr::{memchr_iter, memchr2_iter, memmem};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use std::ops::Range;
 
@@ -43,14 +43,15 @@ pub(super) fn scrub(table: &mut Table, text: &str, ground: Ground) -> Option<Str
 fn layer(table: &mut Table, text: &str, ground: Ground) -> Option<Vec<Edit>> {
     let mut edits = Vec::new();
     let mut pairs = memchr2_iter(b'=', b':', text.as_bytes()).peekable();
-    if pairs.peek().is_some() {
+    let has_pairs = pairs.peek().is_some();
+    if has_pairs {
         let is_oauth = is_oauth(text);
         for sign in pairs {
             pair(table, text, sign, is_oauth, ground, &mut edits);
         }
     }
     schemes(table, text, ground, &mut edits);
-    if text.contains('<') || text.contains("form-data") {
+    if has_pairs && (text.contains('<') || text.contains("form-data;")) {
         html::fields(table, text, ground, &mut edits);
     }
     edits.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
@@ -168,25 +169,25 @@ fn credentials(table: &mut Table, text: &str, from: usize, ground: Ground, edits
 
 /// `Bearer x`, `DPoP x` and `Basic x` (RFC 6750 §2.1, RFC 9449 §7.1, RFC 7617).
 fn schemes(table: &mut Table, text: &str, ground: Ground, edits: &mut Vec<Edit>) {
-    for (scheme, word) in [("earer ", "Bearer"), ("asic ", "Basic"), ("PoP ", "DPoP")] {
-        for found in memmem::find_iter(text.as_bytes(), scheme.as_bytes()) {
-            let from = found + scheme.len();
-            let inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'+' | b'/' | b'=');
-            let length = text.as_bytes()[from..].iter().take_while(|byte| inside(byte)).count();
-            let value = text[from..from + length].trim_end_matches('.');
-            if value.len() < 6
-                || wordy(value.as_bytes())
-                || value.contains("=") && !value.trim_end_matches('=').bytes().all(|byte| byte != b'=')
-            {
-                continue;
-            }
-            let new = if word == "Basic" {
-                header::basic(table, value, ground)
-            } else {
-                sensitive(table, value, "access_token", Role::Secret, ground)
-            };
-            edits.extend(new.map(|new| (from..from + value.len(), new)));
+    let bytes = text.as_bytes();
+    for blank in memchr_iter(b' ', bytes) {
+        let ends_with = |scheme: &[u8]| {
+            let start = blank.wrapping_sub(scheme.len());
+            bytes.get(start..blank).is_some_and(|word| word.eq_ignore_ascii_case(scheme))
+        };
+        let is_basic = ends_with(b"basic");
+        if !is_basic && !ends_with(b"bearer") && !ends_with(b"dpop") {
+            continue;
         }
+        let inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'+' | b'/' | b'=');
+        let length = bytes[blank + 1..].iter().take_while(|byte| inside(byte)).count();
+        let value = text[blank + 1..blank + 1 + length].trim_end_matches('.');
+        if value.len() < 6 || wordy(value.as_bytes()) || value.trim_end_matches('=').contains('=') {
+            continue;
+        }
+        let new =
+            if is_basic { header::basic(table, value, ground) } else { sensitive(table, value, "access_token", Role::Secret, ground) };
+        edits.extend(new.map(|new| (blank + 1..blank + 1 + value.len(), new)));
     }
 }
 

@@ -103,6 +103,19 @@ impl Table {
         })
     }
 
+    /// As [`Table::known`] for a value that now stands at a position of this class. What was only an identifier until now
+    /// may from now on be looked for everywhere.
+    pub(super) fn recall(&mut self, value: &str, label: &'static str, role: Role) -> Option<String> {
+        let hash = self.key.of(value.as_bytes());
+        let is_number = matches!(self.known.get(&hash)?, Known::Number(_) | Known::Person(_));
+        let placeholder = self.known(value)?;
+        if is_number && is_swept(value, label, role) {
+            let symbol = self.add_symbol(value, label, &placeholder);
+            self.known.insert(hash, symbol);
+        }
+        Some(placeholder)
+    }
+
     /// True for a placeholder that came over the wire, or was there before this run, and stays as it is.
     pub(super) fn is_foreign_placeholder(&mut self, value: &str) -> bool {
         if self.known.contains_key(&self.key.of(value.as_bytes())) {
@@ -167,21 +180,23 @@ impl Table {
         let known = match (number, role) {
             (Some(number), Role::Personal) => Known::Person(number),
             (Some(number), _) => Known::Number(number),
-            (None, _) => {
-                let symbol = self.symbols.len() as u32;
-                let is_word = is_words(value.as_bytes()) && !is_uuid(value.as_bytes());
-                self.symbols.push(Symbol { label, placeholder: placeholder.into(), is_word });
-                if value.len() >= LEAST && is_distinct(value) {
-                    self.needles.add(value, symbol);
-                }
-                Known::Symbol(symbol)
-            }
+            (None, _) => self.add_symbol(value, label, placeholder),
         };
         self.known.insert(self.key.of(value.as_bytes()), known);
         match role {
             Role::Personal => self.personal += 1,
             _ => self.secrets += 1,
         }
+    }
+
+    fn add_symbol(&mut self, value: &str, label: &'static str, placeholder: &str) -> Known {
+        let symbol = self.symbols.len() as u32;
+        let is_word = is_words(value.as_bytes()) && !is_uuid(value.as_bytes());
+        self.symbols.push(Symbol { label, placeholder: placeholder.into(), is_word });
+        if value.len() >= LEAST && is_distinct(value) {
+            self.needles.add(value, symbol);
+        }
+        Known::Symbol(symbol)
     }
 
     /// The placeholder of a PKCE verifier (RFC 7636 §4.1): the one whose S256 was written for its challenge.

@@ -31,7 +31,7 @@ pub(super) fn sensitive(table: &mut Table, text: &str, label: &'static str, role
         return None;
     }
     let is_pkce = matches!(label, "code_verifier" | "code_challenge");
-    if !is_pkce && let Some(placeholder) = table.known(text) {
+    if !is_pkce && let Some(placeholder) = table.recall(text, label, role) {
         return Some(placeholder).filter(|placeholder| placeholder != text);
     }
     let stays = if ground.again { is_placeholder(text) } else { table.is_foreign_placeholder(text) };
@@ -56,7 +56,7 @@ pub(super) fn sensitive(table: &mut Table, text: &str, label: &'static str, role
 
 /// A value of the protocol: learned values and tokens of known formats are replaced, nothing is guessed.
 pub(super) fn stable(table: &mut Table, text: &str, ground: Ground) -> Option<String> {
-    if text.contains("://") {
+    if text.contains(':') && text.contains("://") {
         return free(table, text, ground);
     }
     let swept = sweep(table, text, 0, Thoroughness::NoWords);

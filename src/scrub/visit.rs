@@ -1,7 +1,8 @@
 //! Every string of an exchange, for going over it once more: which there are, and which of them belong to the protocol.
 
+use super::body::form_names;
 use super::sweep::Thoroughness;
-use crate::exchange::{Body, Content, End, Exchange, Field, Headers, Outcome};
+use crate::exchange::{Body, Content, End, Event, Exchange, Field, Headers, Outcome};
 use crate::protocol::{Place, Reach, Role, field_role_within};
 use serde_json::Value;
 
@@ -26,6 +27,12 @@ pub(super) fn strings(exchange: &mut Exchange, visit: &mut Visit<'_>) -> bool {
         }
     }
     visitor.changed
+}
+
+/// As [`strings`], for events that go to the file before their exchange is over.
+pub(super) fn events(events: &mut [Event], visit: &mut Visit<'_>) {
+    let mut visitor = Visitor { visit, changed: false };
+    events.iter_mut().flat_map(|event| &mut event.fields).for_each(|field| visitor.field(field));
 }
 
 struct Visitor<'a, 'b> {
@@ -53,7 +60,10 @@ impl Visitor<'_, '_> {
         match &mut body.content {
             Content::Empty | Content::Bytes(_) => {}
             Content::Json(json) => self.json(&mut json.value, Thoroughness::All),
-            Content::Form(form) => form.iter_mut().for_each(|(name, value)| self.text_at(value, at(Place::Parameter, name))),
+            Content::Form(form) => {
+                form.iter_mut().for_each(|(name, value)| self.text_at(value, at(Place::Parameter, name)));
+                self.changed |= form_names(form, |name| (self.visit)(name, Thoroughness::NoWords));
+            }
             Content::Text(text) => self.text(text),
             Content::Events(stream) => {
                 stream.events.iter_mut().flat_map(|event| &mut event.fields).for_each(|field| self.field(field));

@@ -152,6 +152,56 @@ fn typed_bodies_stay_typed_and_harmless_ones_the_same() {
 }
 
 #[test]
+fn vendors_json_logins_and_metadata_clients_are_known() {
+    let mut scrub = fresh();
+    let cimd = "https://claude.ai/oauth/claude-code-client-metadata";
+    let body = format!(
+        r#"{{"grant_type":"authorization_code","code":"ab12cd34","state":"xyz789","client_id":"{cimd}","redirect_uri":"http://localhost:5/cb"}}"#
+    );
+    let answer = r#"{"access_token":"sk-ant-oat01-mJ8kq2Vb9sLx4Zt7Wn1RmJ8kq2Vb","account":{"uuid":"6f9619ff-8b86-d011-b42d-00c04fc964ff","email_address":"jane@corp.test"},"organization":{"name":"Corp"},"scope":"user:inference"}"#;
+    let json = [("content-type", "application/json")];
+    let mut one = exchange(1, "POST", "https://platform.claude.com/v1/oauth/token", (&json, &body), (200, &json, answer));
+    scrub.exchange(&mut one, Kind::TokenCode);
+    let asked = one.request.body.content.json().unwrap().to_string();
+    assert_eq!(asked, body.replace("ab12cd34", "S1xxxxxx").replace("xyz789", "S2xxxx"));
+    let answered = json_of(&one);
+    assert_eq!(answered["access_token"], "sk-ant-oat01-SCRUBBED0003xxxxxxxxxxxxxxxx");
+    assert_eq!(answered["account"]["uuid"], "00000000-0000-4000-8000-000000000004");
+    assert_eq!(answered["account"]["email_address"], "user5@example.com");
+    assert_eq!((&answered["organization"]["name"], &answered["scope"]), (&"S6xx".into(), &"user:inference".into()));
+    assert_eq!(scrub.counts(), Counts { policy: 1, secrets: 3, personal: 3 });
+    let error = r#"{"error":"invalid_grant","code":"token_expired","state":"open"}"#;
+    let mut one = exchange(2, "POST", "https://as.example/token", (&[], ""), (400, &json, error));
+    scrub.exchange(&mut one, Kind::TokenRefresh);
+    assert_eq!(json_of(&one).to_string(), error);
+}
+
+#[test]
+fn names_of_members_and_parameters_may_be_secrets_too() {
+    let secret = "ghp_aB3dE6gH9jK2mN5pQ8sT1vW4yZ7aB3dE6gH9";
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let json = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"structuredContent":{{"{secret}":{{"a":1}}}}}}}}"#);
+    let mut one = exchange(1, "POST", "https://mcp.example/mcp", (&form, &format!("{secret}=x")), (200, &[], &json));
+    fresh().exchange(&mut one, Kind::McpRequest);
+    assert!(leak(&bytes_of(&one), secret).is_none());
+    assert!(matches!(one.response().unwrap().body.content, Content::Json(_)));
+}
+
+#[test]
+fn an_identifier_that_turns_out_to_be_a_token_is_looked_for() {
+    let mut scrub = fresh();
+    let token = "mJ8kq2Vb9sLx4Zt7Wn1R";
+    let mut text = format!("etag {token}");
+    let mut one = exchange(1, "GET", "https://x/", (&[], ""), (200, &[("etag", token)], ""));
+    scrub.exchange(&mut one, Kind::Other);
+    assert!(!scrub.touches(text.as_bytes(), Mark::default()));
+    let mut two = exchange(2, "GET", "https://x/", (&[("authorization", &format!("Bearer {token}"))], ""), (200, &[], ""));
+    scrub.exchange(&mut two, Kind::Other);
+    assert!(scrub.touches(text.as_bytes(), Mark::default()) && scrub.sweep_text(&mut text));
+    assert_eq!(text, format!("etag {}", one.response().unwrap().headers.first("etag").unwrap()));
+}
+
+#[test]
 fn raw_changes_nothing_and_debug_shows_nothing() {
     let mut chance = Chance::new(1);
     let planted = Planted::new(&mut chance);
