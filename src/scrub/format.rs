@@ -96,7 +96,7 @@ fn generation(prefix: &str, text: &str) -> usize {
     if prefix != "sk-ant-" {
         return 0;
     }
-    let rest = text[prefix.len()..].as_bytes();
+    let rest = &text.as_bytes()[prefix.len()..];
     let letters = rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
     match rest.get(letters..letters + 3) {
         Some([first, second, b'-']) if (2..=8).contains(&letters) && first.is_ascii_digit() && second.is_ascii_digit() => letters + 3,

@@ -49,7 +49,7 @@ fn credentials(table: &mut Table, value: &str, ground: Ground) -> Option<String>
 /// `Basic` (RFC 7617; RFC 6749 §2.3.1: both halves form-encoded): both halves are values of their own, so that they stay
 /// linked with the forms and documents that hold them.
 pub(super) fn basic(table: &mut Table, token: &str, ground: Ground) -> Option<String> {
-    let padding = if token.ends_with('=') || token.len() % 4 == 0 { Padding::Yes } else { Padding::No };
+    let padding = if token.ends_with('=') || token.len().is_multiple_of(4) { Padding::Yes } else { Padding::No };
     let engine = engine(Alphabet::Standard, padding);
     let text = engine.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let Some((user, password)) = text.as_deref().and_then(|text| text.split_once(':')) else {

@@ -179,6 +179,6 @@ mod tests {
     #[test]
     fn a_cut_text_loses_its_secret_too() {
         assert_eq!(scrubbed(r#"{"access_token":"abcdef"#), (r#"{"access_token":"S1xxxx"#.to_owned(), false));
-        assert_eq!(scrubbed(&"[".repeat(1000)).1, false);
+        assert!(!scrubbed(&"[".repeat(1000)).1);
     }
 }

@@ -91,8 +91,8 @@ impl Needles {
             return;
         }
         for offset in 0..3 {
-            let standard = base64_at(value, offset, STANDARD_NO_PAD);
-            let url_safe = base64_at(value, offset, URL_SAFE_NO_PAD);
+            let standard = base64_at(value, offset, &STANDARD_NO_PAD);
+            let url_safe = base64_at(value, offset, &URL_SAFE_NO_PAD);
             if standard != url_safe {
                 self.push(url_safe.as_bytes(), symbol, Form::Base64);
             }
@@ -161,7 +161,7 @@ impl Needles {
 }
 
 /// The characters that the base64 text of anything with `value` at this offset (mod 3) has for sure.
-fn base64_at(value: &[u8], offset: usize, engine: impl Engine) -> String {
+fn base64_at(value: &[u8], offset: usize, engine: &impl Engine) -> String {
     let mut padded = vec![0; offset];
     padded.extend_from_slice(value);
     let text = engine.encode(&padded);

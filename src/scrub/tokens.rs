@@ -97,10 +97,10 @@ impl Search<'_> {
     /// What is to be seen at a place: its length, and the label it is learned under; none for what stays.
     fn known_at(&self, index: usize, end: usize, is_start: bool) -> Option<(usize, Option<&'static str>)> {
         let text = &self.text[index..end];
-        if text.starts_with("SCRUBBED") {
-            let digits = text[8..].bytes().take_while(u8::is_ascii_digit).count();
-            let fill = text[8 + digits..].bytes().take_while(|byte| *byte == b'x').count();
-            return (digits >= 4).then_some((8 + digits + fill, None));
+        if let Some(rest) = text.strip_prefix("SCRUBBED") {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let fill = rest.bytes().skip(digits).take_while(|byte| *byte == b'x').count();
+            return (digits >= 4).then_some((text.len() - rest.len() + digits + fill, None));
         }
         if !is_start && self.text.as_bytes()[index - 1].is_ascii_alphanumeric() {
             return None;

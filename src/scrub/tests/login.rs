@@ -50,6 +50,12 @@ impl Planted {
         }
     }
 
+    /// The personal claim of the id token.
+    pub fn email(&self) -> String {
+        let payload = URL_SAFE_NO_PAD.decode(self.id_token.split('.').nth(1).unwrap()).unwrap();
+        serde_json::from_slice::<Value>(&payload).unwrap()["email"].as_str().unwrap().to_owned()
+    }
+
     pub fn all(&self) -> Vec<&str> {
         vec![
             &self.client_id,
@@ -131,113 +137,87 @@ fn form(pairs: &[(&str, &str)]) -> String {
     text.finish()
 }
 
+const REDIRECT: &str = "http://localhost:49152/callback";
+const TOKEN: &str = "https://as.example/token";
+
 /// The exchanges of the login, in order.
 pub fn login(p: &Planted, chance: &mut Chance) -> Vec<(Exchange, Kind)> {
-    let basic = STANDARD.encode(format!("{}:{}", query(&p.client_id), query(&p.client_secret)));
-    let redirect = "http://localhost:49152/callback";
+    let style = chance.below(3);
+    let written = move |value: &Value| match style {
+        0 => value.to_string(),
+        1 => serde_json::to_string_pretty(value).unwrap(),
+        _ => value.to_string().replace("\":", "\" : ").replace('/', "\\/"),
+    };
+    let bearer = format!("Bearer {}", p.access);
+    let (auth, session) = (("authorization", bearer.as_str()), ("mcp-session-id", p.session.as_str()));
+    let keyed = format!("https://mcp.example/mcp?api_key={}", query(&p.api_key));
+    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","clientInfo":{"name":"claude-code","version":"2.1.329"}}}"#;
+    let initialized = (200, [JSON, session], r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    let mut all = front_channel(p, &written);
+    all.push(code_exchange(p, &written));
+    all.push((exchange(5, "POST", &keyed, (&[JSON, auth], initialize), (initialized.0, &initialized.1, initialized.2)), Kind::McpRequest));
+    all.push(echo(6, p, chance, &[JSON, auth, session]));
+    let refresh = format!("grant_type=refresh_token&refresh_token={}&scope=read%20write", query(&p.refresh));
+    let refused = written(&json!({"error": "invalid_grant", "error_description": format!("token {} is unknown", p.refresh)}));
+    let basic = basic(p);
+    all.push((exchange(7, "POST", TOKEN, (&[FORM, ("authorization", &basic)], &refresh), (400, &[JSON], &refused)), Kind::TokenRefresh));
+    let password = form(&[("grant_type", "password"), ("username", "jane"), ("password", &p.password)]);
+    all.push((exchange(8, "POST", TOKEN, (&[FORM], &password), (401, &[], "")), Kind::TokenOther));
+    all
+}
+
+fn basic(p: &Planted) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", query(&p.client_id), query(&p.client_secret))))
+}
+
+/// Registration, authorization and callback.
+fn front_channel(p: &Planted, written: &dyn Fn(&Value) -> String) -> Vec<(Exchange, Kind)> {
     let authorize = format!(
         "https://as.example/authorize?response_type=code&client_id={}&redirect_uri={}&state={}&code_challenge={}&code_challenge_method=S256&scope=read+write",
         query(&p.client_id),
-        query(redirect),
+        query(REDIRECT),
         query(&p.state),
         p.challenge
     );
-    let callback = format!("{redirect}?code={}&state={}&iss=https%3A%2F%2Fas.example", query(&p.code), query(&p.state));
+    let callback = format!("{REDIRECT}?code={}&state={}&iss=https%3A%2F%2Fas.example", query(&p.code), query(&p.state));
     let page = format!(
         "<html><form method=post action=\"/cb\"><input type=\"hidden\" name=\"code\" value=\"{}\"><input name=state value='{}'></form><script>window.location = \"{}\"</script></html>",
         encodings(&p.code).into_iter().find(|(name, _)| *name == "html").unwrap().1,
         p.state,
         callback.replace('/', "\\/").replace('&', "\\u0026")
     );
-    let dcr = json!({
-        "registration_client_uri": format!("https://as.example/register/{}", p.client_id), "client_id": p.client_id, "client_secret": p.client_secret,
-        "registration_access_token": p.registration_token, "client_name": "Reference client", "redirect_uris": [redirect],
-        "token_endpoint_auth_method": "client_secret_basic",
+    let registered = json!({
+        "registration_client_uri": format!("https://as.example/register/{}", p.client_id), "client_id": p.client_id,
+        "client_secret": p.client_secret, "registration_access_token": p.registration_token, "client_name": "Reference client",
+        "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "client_secret_basic",
     });
-    let tokens = json!({"access_token": p.access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": p.refresh, "id_token": p.id_token, "scope": "read write"});
-    let style = chance.below(3);
-    let written = |value: &Value| match style {
-        0 => value.to_string(),
-        1 => serde_json::to_string_pretty(value).unwrap(),
-        _ => value.to_string().replace("\":", "\" : ").replace('/', "\\/"),
-    };
-    let bearer = format!("Bearer {}", p.access);
-    let mcp = "https://mcp.example/mcp";
-    let keyed = format!("{mcp}?api_key={}", query(&p.api_key));
-    let cookie = format!("sid={}; Path=/; HttpOnly", p.cookie);
-    let code_form = form(&[
-        ("grant_type", "authorization_code"),
-        ("code", &p.code),
-        ("redirect_uri", redirect),
-        ("code_verifier", &p.verifier),
-        ("client_id", &p.client_id),
-    ]);
-    let refresh_form = format!("grant_type=refresh_token&refresh_token={}&scope=read%20write", query(&p.refresh));
-    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"claude-code","version":"2.1.329"}}}"#;
-    let auth = ("authorization", bearer.as_str());
-    let session = ("mcp-session-id", p.session.as_str());
+    let set = format!("sid={}; Path=/; HttpOnly", p.cookie);
+    let cookie = format!("a=b; sid={}", p.cookie);
+    let asked = (&[JSON][..], r#"{"client_name":"Reference client"}"#);
     vec![
         (
-            exchange(
-                1,
-                "POST",
-                "https://as.example/register",
-                (&[JSON], r#"{"client_name":"Reference client"}"#),
-                (201, &[JSON, ("set-cookie", &cookie)], &written(&dcr)),
-            ),
+            exchange(1, "POST", "https://as.example/register", asked, (201, &[JSON, ("set-cookie", &set)], &written(&registered))),
             Kind::DcrCreate,
         ),
         (exchange(2, "GET", &authorize, (&[], ""), (302, &[("location", &callback), HTML], &page)), Kind::Authorize),
-        (
-            exchange(
-                3,
-                "GET",
-                &callback,
-                (&[("referer", &authorize), ("cookie", &format!("a=b; sid={}", p.cookie))], ""),
-                (200, &[HTML], &page),
-            ),
-            Kind::Callback,
-        ),
-        (
-            exchange(
-                4,
-                "POST",
-                "https://as.example/token",
-                (&[FORM, ("authorization", &format!("Basic {basic}"))], &code_form),
-                (200, &[JSON], &written(&tokens)),
-            ),
-            Kind::TokenCode,
-        ),
-        (
-            exchange(5, "POST", &keyed, (&[JSON, auth], initialize), (200, &[JSON, session], r#"{"jsonrpc":"2.0","id":1,"result":{}}"#)),
-            Kind::McpRequest,
-        ),
-        echo(6, p, chance, &[JSON, auth, session]),
-        (
-            exchange(
-                7,
-                "POST",
-                "https://as.example/token",
-                (&[FORM, ("authorization", &format!("Basic {basic}"))], &refresh_form),
-                (
-                    400,
-                    &[JSON],
-                    &written(&json!({"error": "invalid_grant", "error_description": format!("token {} is unknown", p.refresh)})),
-                ),
-            ),
-            Kind::TokenRefresh,
-        ),
-        (
-            exchange(
-                8,
-                "POST",
-                "https://as.example/token",
-                (&[FORM], &form(&[("grant_type", "password"), ("username", "jane"), ("password", &p.password)])),
-                (401, &[], ""),
-            ),
-            Kind::TokenOther,
-        ),
+        (exchange(3, "GET", &callback, (&[("referer", &authorize), ("cookie", &cookie)], ""), (200, &[HTML], &page)), Kind::Callback),
     ]
+}
+
+fn code_exchange(p: &Planted, written: &dyn Fn(&Value) -> String) -> (Exchange, Kind) {
+    let body = form(&[
+        ("grant_type", "authorization_code"),
+        ("code", &p.code),
+        ("redirect_uri", REDIRECT),
+        ("code_verifier", &p.verifier),
+        ("client_id", &p.client_id),
+    ]);
+    let tokens = json!({
+        "access_token": p.access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": p.refresh, "id_token": p.id_token,
+        "scope": "read write",
+    });
+    let basic = basic(p);
+    (exchange(4, "POST", TOKEN, (&[FORM, ("authorization", &basic)], &body), (200, &[JSON], &written(&tokens))), Kind::TokenCode)
 }
 
 /// A tool call whose arguments and results repeat every secret, each in some encoding.

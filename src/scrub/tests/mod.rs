@@ -66,7 +66,8 @@ fn no_planted_value_is_left_in_any_encoding() {
         let (planted, exchanges) = recorded(seed);
         for (exchange, _) in &exchanges {
             let bytes = bytes_of(exchange);
-            for (place, value) in planted.all().into_iter().enumerate() {
+            let email = planted.email();
+            for (place, value) in planted.all().into_iter().chain([email.as_str()]).enumerate() {
                 let found = leak(&bytes, value);
                 assert!(found.is_none(), "seed {seed}: value {place} in exchange {} as {found:?}", exchange.number);
             }
@@ -116,6 +117,25 @@ fn equal_values_stay_equal_and_pkce_matches() {
         let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
         assert_eq!((claims["exp"].as_u64(), claims["aud"].as_str()), (Some(1_795_000_000), Some("https://mcp.example/mcp")));
         assert!(is_placeholder(claims["email"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn a_secret_is_seen_through_the_escapes_of_yaml() {
+    let mut chance = Chance::new(5);
+    for _ in 0..60 {
+        let value = random::secret(&mut chance, false);
+        let mut scrub = fresh();
+        let mut one = exchange(1, "POST", "https://x/", (&[], ""), (200, &[], &serde_json::json!({"access_token": value}).to_string()));
+        scrub.exchange(&mut one, Kind::TokenCode);
+        for (name, form) in leak::encodings(&value) {
+            let document =
+                std::collections::BTreeMap::from([("text", format!("before\t'{form}'\u{7f} \"after\" ")), ("plain", "no".into())]);
+            for yaml in [serde_yaml::to_string(&document).unwrap(), serde_saphyr::to_string(&document).unwrap()] {
+                assert!(scrub.touches(yaml.as_bytes(), Mark::default()), "{name}: {yaml}");
+            }
+        }
+        assert!(!scrub.touches(b"text: nothing of interest", Mark::default()));
     }
 }
 
@@ -199,6 +219,17 @@ fn an_identifier_that_turns_out_to_be_a_token_is_looked_for() {
     scrub.exchange(&mut two, Kind::Other);
     assert!(scrub.touches(text.as_bytes(), Mark::default()) && scrub.sweep_text(&mut text));
     assert_eq!(text, format!("etag {}", one.response().unwrap().headers.first("etag").unwrap()));
+}
+
+/// More logins than anybody wants to wait for: `cargo test -- --ignored many_more`.
+#[test]
+#[ignore = "slow"]
+fn many_more_logins_leak_nothing() {
+    for seed in 1000..4000 {
+        let (planted, exchanges) = recorded(seed);
+        let leaks = |exchange: &Exchange| planted.all().into_iter().find_map(|value| leak(&bytes_of(exchange), value));
+        assert_eq!(exchanges.iter().find_map(|(exchange, _)| leaks(exchange)), None, "seed {seed}");
+    }
 }
 
 #[test]
