@@ -102,6 +102,8 @@ fn json_value(table: &mut Table, value: &mut Value, role: Option<FieldRole>, gro
         Value::Array(items) => items.iter_mut().for_each(|item| json_value(table, item, role, ground)),
         Value::Object(members) => {
             let mut names = Vec::new();
+            let is_key = members.contains_key("kty") && !matches!(ground.area, Area::Envelope | Area::Content);
+            let ground = if is_key { Ground { area: Area::Metadata, ..ground } } else { ground };
             for (name, value) in members.iter_mut() {
                 json_value(table, value, ground.member(name), ground.inside(name));
                 names.extend(key(table, name, ground).map(|new| (name.clone(), new)));

@@ -78,18 +78,28 @@ impl Scrubber {
 
     /// Scrubs an exchange as it came over the wire, and learns its values.
     ///
-    /// May be called with [`Kind::Other`] while the kind is not known. Of an `llm-api` exchange pass only the head.
+    /// May be called with [`Kind::Other`] while the kind is not known (see [`Scrubber::reclassified`]), but only once for an
+    /// exchange: what looks like a placeholder counts as a value of the wire here, and must not pass for one of ours. Of an `llm-api` exchange pass only the head.
     pub fn exchange(&mut self, exchange: &mut Exchange, kind: Kind) {
+        self.pass(exchange, kind, |ground| ground);
+    }
+
+    /// Scrubs an exchange that was scrubbed while its kind was not known. Placeholders stay.
+    pub fn reclassified(&mut self, exchange: &mut Exchange, kind: Kind) {
+        self.pass(exchange, kind, Ground::again);
+    }
+
+    fn pass(&mut self, exchange: &mut Exchange, kind: Kind, place: fn(Ground) -> Ground) {
         if self.policy == Policy::Raw {
             return;
         }
         let before = self.mark();
-        let (asked, answered) = (Ground::head(Side::Request), Ground::head(Side::Response));
+        let (asked, answered) = (place(Ground::head(Side::Request)), place(Ground::head(Side::Response)));
         let request = &mut exchange.request;
         let url = value::free(&mut self.table, &request.url, asked);
         body::replace(&mut request.url, url);
         body::headers(&mut self.table, &mut request.headers, asked);
-        body::scrub(&mut self.table, &mut request.body, Ground::of(kind, Side::Request));
+        body::scrub(&mut self.table, &mut request.body, place(Ground::of(kind, Side::Request)));
         body::headers(&mut self.table, &mut request.trailers, asked);
         match &mut exchange.outcome {
             Outcome::Unseen => {}
@@ -99,7 +109,7 @@ impl Scrubber {
             }
             Outcome::Response(response) => {
                 body::headers(&mut self.table, &mut response.headers, answered);
-                body::scrub(&mut self.table, &mut response.body, Ground::of(kind, Side::Response));
+                body::scrub(&mut self.table, &mut response.body, place(Ground::of(kind, Side::Response)));
                 body::headers(&mut self.table, &mut response.trailers, answered);
             }
         }

@@ -19,6 +19,15 @@ const SPARSE: usize = 64;
 
 const NONE: u32 = u32::MAX;
 
+/// In which forms a value is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// As it is, under any escapes.
+    Plain,
+    /// In base64 and hexadecimal too.
+    Encoded,
+}
+
 /// How a value was written where it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -72,7 +81,7 @@ impl Needles {
     }
 
     /// Adds a value of at least [`LEAST`] bytes.
-    pub(super) fn add(&mut self, value: &str, symbol: u32) {
+    pub(super) fn add(&mut self, value: &str, symbol: u32, extent: Extent) {
         self.doubtful.plus |= value.contains(['+', ' ']);
         self.doubtful.quotes |= value.contains('\'');
         let value = value.as_bytes();
@@ -87,7 +96,7 @@ impl Needles {
                 self.push(line, symbol, Form::Plain);
             }
         }
-        if value.len() > LONGEST_ENCODED {
+        if value.len() > LONGEST_ENCODED || extent == Extent::Plain {
             return;
         }
         for offset in 0..3 {
@@ -187,8 +196,8 @@ mod tests {
     #[test]
     fn each_form_is_found_where_it_stands() {
         let mut needles = Needles::new(Keyed::new(1));
-        needles.add("hello world?>", 0);
-        needles.add("another-value", 1);
+        needles.add("hello world?>", 0, Extent::Encoded);
+        needles.add("another-value", 1, Extent::Encoded);
         assert_eq!(found(&needles, "say another-value twice"), [(4, 17, 1, Form::Plain)]);
         for before in ["", "a", "ab", "abc"] {
             let text = STANDARD.encode(format!("{before}hello world?>!"));
@@ -203,7 +212,7 @@ mod tests {
     fn many_needles_are_all_found() {
         let mut needles = Needles::new(Keyed::new(2));
         for index in 0..2000 {
-            needles.add(&format!("sk-ant-oat01-value-{index:06}"), index);
+            needles.add(&format!("sk-ant-oat01-value-{index:06}"), index, Extent::Encoded);
         }
         for index in [0, 77, 1999] {
             assert_eq!(found(&needles, &format!("x sk-ant-oat01-value-{index:06} y"))[0].2, index);

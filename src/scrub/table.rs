@@ -2,7 +2,7 @@
 
 use super::entropy::is_words;
 use super::hash::{Folding, Keyed};
-use super::needle::{LEAST, Needles};
+use super::needle::{Extent, LEAST, Needles};
 use super::placeholder::{challenge_of, is_placeholder, is_uuid, make, make_personal, number, verifier, verifier_number};
 use crate::protocol::Role;
 use std::collections::{HashMap, HashSet};
@@ -15,6 +15,10 @@ const OWN_PLACE: &[&str] = &["event_id", "etag", "nonce", "jti", "request_state"
 
 /// Classes that hold anything: their values are looked for elsewhere only when they are no words.
 const LOOSE: &[&str] = &["cookie", "csrf", "token", "state", "organization", "encoded"];
+
+/// Classes of values that were found by their looks. Encoded, they look like that too, so that they are only looked for as
+/// they are: tool results hold many of them.
+const LOOKS: &[&str] = &["text", "uuid"];
 
 /// What a value is replaced by, and how.
 pub(super) struct Symbol {
@@ -107,9 +111,12 @@ impl Table {
     /// may from now on be looked for everywhere.
     pub(super) fn recall(&mut self, value: &str, label: &'static str, role: Role) -> Option<String> {
         let hash = self.key.of(value.as_bytes());
-        let is_number = matches!(self.known.get(&hash)?, Known::Number(_) | Known::Person(_));
+        let is_less = match *self.known.get(&hash)? {
+            Known::Symbol(index) => LOOKS.contains(&self.symbols[index as usize].label) && !LOOKS.contains(&label),
+            Known::Number(_) | Known::Person(_) => true,
+        };
         let placeholder = self.known(value)?;
-        if is_number && is_swept(value, label, role) {
+        if is_less && is_swept(value, label, role) {
             let symbol = self.add_symbol(value, label, &placeholder);
             self.known.insert(hash, symbol);
         }
@@ -194,7 +201,8 @@ impl Table {
         let is_word = is_words(value.as_bytes()) && !is_uuid(value.as_bytes());
         self.symbols.push(Symbol { label, placeholder: placeholder.into(), is_word });
         if value.len() >= LEAST && is_distinct(value) {
-            self.needles.add(value, symbol);
+            let extent = if LOOKS.contains(&label) { Extent::Plain } else { Extent::Encoded };
+            self.needles.add(value, symbol, extent);
         }
         Known::Symbol(symbol)
     }
@@ -249,7 +257,9 @@ fn is_distinct(value: &str) -> bool {
 /// True when a value is looked for outside its own positions.
 fn is_swept(value: &str, label: &str, role: Role) -> bool {
     let words = || is_words(value.as_bytes()) && !is_uuid(value.as_bytes());
-    if value.len() < LEAST || OWN_PLACE.contains(&label) || !is_distinct(value) {
+    // "password" is a bad password, but no secret.
+    let is_word = value.len() < 2 * LEAST && value.bytes().all(|byte| byte.is_ascii_alphabetic()) && words();
+    if is_word || value.len() < LEAST || OWN_PLACE.contains(&label) || !is_distinct(value) {
         return false;
     }
     match role {

@@ -156,12 +156,32 @@ fn scrubbing_twice_changes_nothing() {
 }
 
 #[test]
+fn an_exchange_may_be_scrubbed_again_once_its_kind_is_known() {
+    for seed in seeds() {
+        let mut chance = Chance::new(seed);
+        let planted = Planted::new(&mut chance);
+        let mut scrub = fresh();
+        let mut all = login(&planted, &mut chance);
+        all.iter_mut().for_each(|(exchange, _)| scrub.exchange(exchange, Kind::Other));
+        all.iter_mut().for_each(|(exchange, kind)| scrub.reclassified(exchange, *kind));
+        for (exchange, kind) in &mut all {
+            let before = exchange.clone();
+            scrub.reclassified(exchange, *kind);
+            assert!(*exchange == before, "seed {seed}, exchange {}", exchange.number);
+            assert!(planted.all().into_iter().all(|value| leak(&bytes_of(exchange), value).is_none()));
+        }
+    }
+}
+
+#[test]
 fn typed_bodies_stay_typed_and_harmless_ones_the_same() {
     let headers = [("content-type", "application/json")];
     let metadata = r#"{"issuer":"https://as.example","token_endpoint":"https://as.example/oauth/token","jwks_uri":"https://as.example/.well-known/jwks.json","code_challenge_methods_supported":["S256"],"scopes_supported":["read","offline_access"]}"#;
     let key = r#"{"keys":[{"kty":"RSA","kid":"V1StGXR8_Z5jdHi6B-myT-2026","n":"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYwJalrXUtnFEMIK7MDENG","e":"AQAB"}]}"#;
     let tools = r#"{"jsonrpc":"2.0","id":"6f9619ff-8b86-d011-b42d-00c04fc964ff","result":{"tools":[{"name":"create_issue_comment_v2","inputSchema":{"type":"object","properties":{"token":{"type":"string"},"state":{"type":"string"}},"required":["token"]}}]}}"#;
-    for (body, kind) in [(metadata, Kind::AsMetadata), (key, Kind::Jwks), (tools, Kind::McpRequest)] {
+    for (body, kind) in
+        [(metadata, Kind::AsMetadata), (key, Kind::Jwks), (key, Kind::Other), (tools, Kind::McpRequest), (tools, Kind::Other)]
+    {
         let mut one = exchange(1, "GET", "https://as.example/.well-known/oauth-authorization-server", (&[], ""), (200, &headers, body));
         let before = one.clone();
         let mut scrub = fresh();
@@ -298,11 +318,9 @@ fn deep_and_broken_bodies_are_survived() {
         "eyJ.".repeat(50_000),
         "a=b&".repeat(50_000),
     ] {
-        let start = std::time::Instant::now();
         let mut one = exchange(1, "POST", "https://x/", (&[("content-type", "application/json")], &body), (200, &[], &body));
         let mut scrub = fresh();
         scrub.exchange(&mut one, Kind::McpRequest);
         scrub.sweep(&mut one);
-        println!("{:?} {:?}", &body[..8], start.elapsed());
     }
 }
