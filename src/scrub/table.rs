@@ -20,6 +20,25 @@ const LOOSE: &[&str] = &["cookie", "csrf", "token", "state", "organization", "en
 /// they are: tool results hold many of them.
 const LOOKS: &[&str] = &["text", "uuid"];
 
+/// Bad passwords that are words of the protocol or of everyday text: to look for them everywhere would hide nothing.
+const COMMON: &[&str] = &[
+    "password",
+    "passw0rd",
+    "changeme",
+    "username",
+    "anonymous",
+    "administrator",
+    "localhost",
+    "undefined",
+    "client_secret",
+    "access_token",
+    "refresh_token",
+    "authorization_code",
+    "client_credentials",
+    "production",
+    "development",
+];
+
 /// What a value is replaced by, and how.
 pub(super) struct Symbol {
     /// The class of the value that was seen first, such as `access_token`.
@@ -257,9 +276,7 @@ fn is_distinct(value: &str) -> bool {
 /// True when a value is looked for outside its own positions.
 fn is_swept(value: &str, label: &str, role: Role) -> bool {
     let words = || is_words(value.as_bytes()) && !is_uuid(value.as_bytes());
-    // "password" is a bad password, but no secret.
-    let is_word = value.len() < 2 * LEAST && value.bytes().all(|byte| byte.is_ascii_alphabetic()) && words();
-    if is_word || value.len() < LEAST || OWN_PLACE.contains(&label) || !is_distinct(value) {
+    if COMMON.contains(&value) || value.len() < LEAST || OWN_PLACE.contains(&label) || !is_distinct(value) {
         return false;
     }
     match role {
