@@ -15,10 +15,14 @@
 //! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
 //! | 7 | [`useragent`] | the browser's part of a login |
 //! | 8 | [`runner`] | client processes: environment, home, terminal, time limit |
+//! | 9 | [`client`] | the reference client |
+//! | 9 | [`demo`] | a whole world of servers on loopback |
 //! | 10 | [`cli`] | the command line; the only place that prints |
 
 pub mod cassette;
 pub mod cli;
+pub mod client;
+pub mod demo;
 pub mod exchange;
 pub mod model;
 pub mod protocol;

@@ -3,6 +3,7 @@
 
 mod ca;
 mod env;
+mod client;
 mod error;
 mod exit;
 mod open_url;
@@ -30,6 +31,7 @@ enum Command {
     Record(Box<record::RecordArguments>),
     Env(env::Env),
     Ca(ca::Ca),
+    Client(client::ClientArguments),
     #[command(hide = true)]
     OpenUrl(open_url::OpenUrl),
 }
@@ -52,6 +54,7 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
         Command::Record(given) => record::run(&given, terminal),
         Command::Env(given) => env::run(&given, terminal),
         Command::Ca(given) => ca::run(&given, terminal),
+        Command::Client(arguments) => client::run(arguments, terminal),
         Command::OpenUrl(given) => open_url::run(&given),
     }
 }

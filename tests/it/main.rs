@@ -2,6 +2,10 @@
 
 mod cassette;
 mod cassette_hostile;
+mod client;
+mod client_login;
+mod client_mcp;
+mod client_refresh;
 mod layers;
 mod proxy;
 mod runner_commands;

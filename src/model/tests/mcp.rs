@@ -40,7 +40,7 @@ fn a_token_is_refused_when_it_expires_by_clock_or_by_advance() {
     for is_advance in [false, true] {
         let mut world = world();
         let (_, access, _) = world.login();
-        let mut pass = |world: &mut World, seconds| {
+        let pass = |world: &mut World, seconds| {
             if is_advance {
                 world.model.advance(Duration::from_secs(seconds));
             } else {
