@@ -2,13 +2,13 @@
 //! a login when nothing else helps. Whatever changes the store happens under its lock, after a fresh look: of several
 //! processes one refreshes and the others use what it got.
 
-use super::challenge::Challenge;
 use super::discovery::{self, Metadata, Resource};
 use super::http::{Http, without_query};
 use super::login::Login;
 use super::store::{Credentials, IssuerEntry, Lock, ServerEntry, Tokens, now};
 use super::token::{TokenEndpoint, TokenError};
 use super::{ClientError, Note, Options, scope};
+use crate::protocol::Challenge;
 use std::sync::Arc;
 use url::Url;
 

@@ -2,8 +2,8 @@
 //! server metadata (RFC 8414 and OpenID Connect Discovery), in the order of MCP 2026-07-28, each document checked against the
 //! name under which it was asked for.
 
-use super::challenge::Challenge;
 use super::http::{Attempts, Call, Http, HttpError, Reply, without_query};
+use crate::protocol::Challenge;
 use serde::{Deserialize, Serialize};
 use url::Url;
 

@@ -3,6 +3,7 @@
 //! Goes through the proxy of the environment and trusts the system's roots (and `SSL_CERT_FILE`): reqwest does both.
 
 use crate::exchange::Headers;
+use crate::protocol::is_loopback_host;
 use ::http::Method;
 use std::error::Error;
 use std::fmt;
@@ -254,11 +255,9 @@ impl Reply {
 
 /// True for an address that credentials may go to: encrypted, or on this machine.
 pub(super) fn is_safe(url: &Url) -> bool {
-    match (url.scheme(), url.host()) {
+    match (url.scheme(), url.host_str()) {
         ("https", Some(_)) => true,
-        ("http", Some(url::Host::Domain(name))) => name == "localhost" || name.ends_with(".localhost"),
-        ("http", Some(url::Host::Ipv4(address))) => address.is_loopback(),
-        ("http", Some(url::Host::Ipv6(address))) => address.is_loopback(),
+        ("http", Some(host)) => is_loopback_host(host),
         _ => false,
     }
 }

@@ -8,7 +8,6 @@ mod authorize;
 mod bearer;
 mod browser;
 mod callback;
-mod challenge;
 mod discovery;
 mod http;
 mod legacy;

@@ -1,10 +1,10 @@
 //! Requests to the MCP server with the bearer on every one of them, and what 401 and 403 lead to.
 
 use super::bearer::Bearer;
-use super::challenge::{Challenge, parse_challenges};
 use super::http::{Call, Follow, Http, Open};
 use super::rpc::Messages;
 use super::{ClientError, Options};
+use crate::protocol::{Challenge, parse_challenges};
 use ::http::Method;
 use serde_json::Value;
 use std::sync::Arc;

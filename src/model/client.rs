@@ -2,6 +2,7 @@
 
 use super::policy::{AuthMethod, RedirectMatching, RedirectRule};
 use super::{Moment, Scope};
+use crate::protocol::is_loopback_host;
 use std::fmt;
 use url::Url;
 
@@ -124,12 +125,7 @@ impl fmt::Debug for Client {
 
 /// True for a host that is the machine itself (RFC 8252 §7.3).
 pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+    url.host_str().is_some_and(is_loopback_host)
 }
 
 fn covers(registered: &str, asked: &str, rule: RedirectRule) -> bool {

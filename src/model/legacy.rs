@@ -5,8 +5,9 @@ use super::modern::server_info;
 use super::policy::ReplyForm;
 use super::respond::{empty, json, method_not_allowed, rpc_error, rpc_result_value, with_content, with_header};
 use super::server::{Message, parse_error};
-use super::{Access, Answer, Decided, MODERN, Mint, OpenStream, Server, ServerId, Session, tools};
+use super::{Access, Answer, Decided, Mint, OpenStream, Server, ServerId, Session, tools};
 use crate::exchange::{Content, Event, EventStream, Field, Json, JsonStyle, Request, Response, SseStyle};
+use crate::protocol::MODERN_SINCE;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ impl Server {
     fn initialize(&mut self, message: &Message<'_>, access: &Access, mint: &mut Mint) -> Response {
         let Some(id) = message.id else { return rpc_error(400, &Value::Null, -32600, "Invalid Request: initialize needs an id") };
         let asked = message.params["protocolVersion"].as_str().unwrap_or_default();
-        let mut legacy = self.policy.versions.iter().filter(|version| version.as_str() < MODERN);
+        let mut legacy = self.policy.versions.iter().filter(|version| version.as_str() < MODERN_SINCE);
         let version = legacy.clone().find(|version| *version == asked).or_else(|| legacy.next()).cloned().unwrap_or_default();
         let result = json!({"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": server_info()});
         let answer = rpc_result_value(id, &result);

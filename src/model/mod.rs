@@ -36,6 +36,7 @@ pub use server::{Server, Session};
 pub use token::TokenAnswer;
 
 use crate::exchange::{Request, Response};
+use crate::protocol::Era;
 use std::time::Duration;
 use url::Url;
 
@@ -132,18 +133,6 @@ pub enum GrantType {
     /// Another one, or none.
     Other,
 }
-
-/// The two ways in which MCP is spoken over HTTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Era {
-    /// 2025-11-25 and earlier: `initialize` and sessions.
-    Legacy,
-    /// 2026-07-28 and later: `server/discover`, stateless.
-    Modern,
-}
-
-/// The first protocol version of the modern era.
-pub const MODERN: &str = "2026-07-28";
 
 impl Model {
     /// An empty model. The seed decides every value it will issue.

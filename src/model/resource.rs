@@ -3,6 +3,7 @@
 use super::respond::{json, rpc_error, with_header};
 use super::{GrantId, IssuerId, Model, Moment, Scope, Server, ServerId};
 use crate::exchange::{Request, Response};
+use crate::protocol::{Authorization, Bearer};
 use serde_json::{Value, json};
 use std::fmt;
 use url::Url;
@@ -33,18 +34,18 @@ impl Model {
         if !server.policy.protected {
             return Ok(Access { subject: String::new(), client: String::new(), scope: Scope::default(), source: None });
         }
-        let Some(authorization) = request.headers.first("authorization") else {
+        let is_in_query = Bearer::of_url(&request.url).is_some();
+        let authorization = Authorization::of(&request.headers);
+        if authorization.is_none() && !is_in_query {
             // RFC 6750 §3.1: no error code when no token was sent.
             return Err(Box::new(server.challenged(401, None, &server.policy.scope)));
-        };
-        let bearer = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let in_query = Url::parse(&request.url).is_ok_and(|url| url.query_pairs().any(|(name, _)| name == "access_token"));
-        let Some((_, value)) = bearer.filter(|_| !in_query) else {
+        }
+        let Some(Authorization::Bearer(value)) = authorization.filter(|_| !is_in_query) else {
             let refused = Some(("invalid_request", "one bearer token in the Authorization header is expected"));
             return Err(Box::new(server.challenged(400, refused, &Scope::default())));
         };
         let invalid = || Box::new(server.challenged(401, Some(("invalid_token", "the access token is not valid")), &server.policy.scope));
-        let access = self.access(server, value.trim(), now).ok_or_else(invalid)?;
+        let access = self.access(server, value, now).ok_or_else(invalid)?;
         let needed = server.needed_scope(request);
         if access.scope.covers(&needed) {
             return Ok(access);

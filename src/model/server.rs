@@ -2,8 +2,9 @@
 
 use super::policy::ServerPolicy;
 use super::respond::{empty, method_not_allowed, rpc_error};
-use super::{Access, Answer, Decided, Era, IssuerId, MODERN, Mint, ServerId};
+use super::{Access, Answer, Decided, IssuerId, Mint, ServerId};
 use crate::exchange::{Event, Request, Response};
+use crate::protocol::{Era, MODERN_SINCE};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;
@@ -92,14 +93,14 @@ impl Server {
 
     /// What the request says, as far as the server speaks both eras.
     fn era_of(&self, request: &Request, message: Option<&Message<'_>>) -> Era {
-        let modern = self.policy.versions.iter().any(|version| version.as_str() >= MODERN);
-        let legacy = self.policy.versions.iter().any(|version| version.as_str() < MODERN);
+        let modern = self.policy.versions.iter().any(|version| version.as_str() >= MODERN_SINCE);
+        let legacy = self.policy.versions.iter().any(|version| version.as_str() < MODERN_SINCE);
         if !(modern && legacy) {
             return if modern { Era::Modern } else { Era::Legacy };
         }
         let header = request.headers.first("mcp-protocol-version");
         let version = header.or_else(|| message.and_then(Message::version));
-        let is_modern = version.map_or_else(|| message.is_some_and(|m| m.method == "server/discover"), |version| version >= MODERN);
+        let is_modern = version.map_or_else(|| message.is_some_and(|m| m.method == "server/discover"), |version| version >= MODERN_SINCE);
         if is_modern { Era::Modern } else { Era::Legacy }
     }
 }

@@ -6,8 +6,9 @@ use super::policy::{AuthMethod, OldAccess, RefreshIssue, Reuse, Rotation};
 use super::respond::{json, method_not_allowed, no_store, oauth_error, with_header};
 use super::{Client, Decided, GrantType, Issuer, Mint, Moment, Refusal, Scope};
 use crate::exchange::{Request, Response};
+use crate::protocol::Authorization;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -65,7 +66,11 @@ impl Issuer {
     /// Finds the client and checks its proof (RFC 6749 §2.3). Shared with the revocation endpoint.
     pub(super) fn proven_client(&self, request: &Request, asked: &Parameters, now: Moment) -> Result<Client, Refusal> {
         let unknown = Refusal { status: 401, error: "invalid_client", description: "client authentication failed" };
-        let basic = request.headers.first("authorization").map(|value| basic_credentials(value).ok_or(unknown)).transpose()?;
+        let basic = match Authorization::of(&request.headers) {
+            None => None,
+            Some(Authorization::Basic(basic)) => Some((basic.user().into_owned(), basic.secret().into_owned())),
+            Some(_) => return Err(unknown),
+        };
         let (id, method, secret) = match (basic, asked.get("client_secret")) {
             (Some(_), Some(_)) => return Err(Refusal::new("invalid_request", "two ways of client authentication at once")),
             (Some((id, secret)), None) => (id, AuthMethod::Basic, Some(secret)),
@@ -229,13 +234,4 @@ fn within(asked: Vec<String>, grant: &Grant) -> Result<Vec<String>, Refusal> {
     }
     let fits = grant.resources.is_empty() || asked.iter().all(|resource| grant.resources.contains(resource));
     if fits { Ok(asked) } else { Err(Refusal::new("invalid_target", "the resource is outside the grant")) }
-}
-
-/// The user and the secret of HTTP Basic, both form-decoded (RFC 6749 §2.3.1).
-fn basic_credentials(header: &str) -> Option<(String, String)> {
-    let (scheme, rest) = header.split_once(' ')?;
-    let decoded = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
-    let (id, secret) = decoded.split_once(':')?;
-    let plain = |text: &str| percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8().ok().map(String::from);
-    scheme.eq_ignore_ascii_case("basic").then_some((plain(id)?, plain(secret)?))
 }

@@ -1,8 +1,9 @@
 //! The reference client speaks both eras: fallback, sessions, streams, tools.
 
 use crate::client::{Home, count, legacy_world, story, world, world_with};
+use authtape::model::Decided;
 use authtape::model::policy::ReplyForm;
-use authtape::model::{Decided, Era};
+use authtape::protocol::Era;
 
 #[tokio::test]
 async fn an_older_server_gets_initialize_a_session_and_a_goodbye() {

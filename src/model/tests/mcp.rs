@@ -88,7 +88,7 @@ fn modern_answers_are_whole_and_carry_cache_hints() {
     let discovered = body(&world.modern(&access, "server/discover", json!({}), &[]));
     assert_eq!(discovered["id"], "x1");
     assert_eq!((&discovered["result"]["resultType"], &discovered["result"]["ttlMs"]), (&json!("complete"), &json!(0)));
-    assert_eq!(discovered["result"]["supportedVersions"][0], MODERN);
+    assert_eq!(discovered["result"]["supportedVersions"][0], MODERN_SINCE);
     let listed = body(&world.modern(&access, "tools/list", json!({}), &[]));
     assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 3);
     let called = body(&world.modern(&access, "tools/call", json!({"name": "whoami"}), &[]));
@@ -114,8 +114,8 @@ fn modern_refuses_by_its_own_codes() {
     world.model.server_mut(world.server).policy.versions = vec!["2027-07-01".to_owned()];
     let refused = world.modern(&access, "server/discover", json!({}), &[]);
     assert_eq!(code(&refused), (400, -32022));
-    assert_eq!(body(&refused)["error"]["data"], json!({"supported": ["2027-07-01"], "requested": MODERN}));
-    let headers = [("authorization", format!("Bearer {access}")), ("mcp-protocol-version", MODERN.to_owned())];
+    assert_eq!(body(&refused)["error"]["data"], json!({"supported": ["2027-07-01"], "requested": MODERN_SINCE}));
+    let headers = [("authorization", format!("Bearer {access}")), ("mcp-protocol-version", MODERN_SINCE.to_owned())];
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let get = world.send(&request("GET", RS, &headers, Content::Empty));
     assert_eq!((get.status, get.headers.first("allow")), (405, Some("POST")));

@@ -7,6 +7,7 @@ mod oauth;
 use super::policy::{IssuerPolicy, ServerPolicy};
 use super::*;
 use crate::exchange::{Body, Content, Form, Headers, Json, JsonStyle, Version};
+use crate::protocol::MODERN_SINCE;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -140,10 +141,11 @@ impl World {
     /// A modern request; further headers replace the usual ones.
     pub(super) fn modern(&mut self, bearer: &str, method: &str, params: Value, change: &[(&str, &str)]) -> Response {
         let mut params = params;
-        params["_meta"] = json!({"io.modelcontextprotocol/protocolVersion": MODERN, "io.modelcontextprotocol/clientCapabilities": {}});
+        params["_meta"] =
+            json!({"io.modelcontextprotocol/protocolVersion": MODERN_SINCE, "io.modelcontextprotocol/clientCapabilities": {}});
         let name = params["name"].as_str().unwrap_or_default().to_owned();
         let authorization = format!("Bearer {bearer}");
-        let mut headers = vec![("authorization", authorization.as_str()), ("mcp-protocol-version", MODERN), ("mcp-method", method)];
+        let mut headers = vec![("authorization", authorization.as_str()), ("mcp-protocol-version", MODERN_SINCE), ("mcp-method", method)];
         headers.push(("mcp-name", &name));
         alter(&mut headers, change);
         let message = json!({"jsonrpc": "2.0", "id": "x1", "method": method, "params": params});
