@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower_service::Service as _;
 
 /// How many bytes of a request are read.
 const BODY_LIMIT: usize = 1 << 20;
@@ -29,6 +30,7 @@ pub struct Front {
     model: Mutex<Model>,
     seen: Mutex<Vec<Seen>>,
     edit: Mutex<Option<Edit>>,
+    inner: Option<Router>,
     shutdown: CancellationToken,
 }
 
@@ -41,15 +43,21 @@ pub struct Seen {
     pub path: String,
     /// The status that went out, after any edit.
     pub status: u16,
-    /// What the model decided.
-    pub decided: Decided,
+    /// What the model decided; `None` for what another server behind the gate answered.
+    pub decided: Option<Decided>,
 }
 
 impl Front {
     /// A front for this model.
-    pub fn new(model: Model) -> Arc<Self> {
-        let (seen, edit) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { model: Mutex::new(model), seen, edit, shutdown: CancellationToken::new() })
+    pub fn new(model: Model) -> Self {
+        Self { model: Mutex::new(model), seen: Mutex::default(), edit: Mutex::default(), inner: None, shutdown: CancellationToken::new() }
+    }
+
+    /// The same front with another MCP server behind its gate: what the model would let through, that server answers.
+    #[must_use]
+    pub fn before(mut self, inner: Router) -> Self {
+        self.inner = Some(inner);
+        self
     }
 
     /// The model, to look at or to change; the servers wait meanwhile.
@@ -83,10 +91,22 @@ impl Front {
         if let Some(edit) = self.edit.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             edit(request, &mut answer);
         }
-        let path = url::Url::parse(&request.url).map(|url| url.path().to_owned()).unwrap_or_default();
-        let seen = Seen { method: request.method.clone(), path, status: answer.response.status, decided: answer.decided.clone() };
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+        self.log(request, answer.response.status, Some(answer.decided.clone()));
         answer
+    }
+
+    /// The server behind the gate, if the request is for it and may pass.
+    fn passes(&self, request: &Request) -> Option<Router> {
+        let inner = self.inner.as_ref()?;
+        let model = self.model();
+        let server = model.server_at(&request.url)?;
+        model.admit(server, request, model.time(real_time())).is_ok().then(|| inner.clone())
+    }
+
+    fn log(&self, request: &Request, status: u16, decided: Option<Decided>) {
+        let path = url::Url::parse(&request.url).map(|url| url.path().to_owned()).unwrap_or_default();
+        let seen = Seen { method: request.method.clone(), path, status, decided };
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
 }
 
@@ -103,7 +123,12 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>) -> io::Result<()> {
 async fn handle(State(front): State<Arc<Front>>, request: axum::extract::Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else { return refused(StatusCode::PAYLOAD_TOO_LARGE) };
-    let request = plain(&parts, body);
+    let request = plain(&parts, body.clone());
+    if let Some(mut inner) = front.passes(&request) {
+        let Ok(response) = inner.call(http::Request::from_parts(parts, Body::from(body))).await;
+        front.log(&request, response.status().as_u16(), None);
+        return response;
+    }
     let answer = front.answer(&request);
     perform(answer, front).unwrap_or_else(|_| refused(StatusCode::INTERNAL_SERVER_ERROR))
 }

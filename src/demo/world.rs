@@ -2,6 +2,7 @@
 
 use super::serve::{Front, serve};
 use crate::model::{Issuer, IssuerId, IssuerPolicy, Model, ServerId, ServerPolicy};
+use axum::Router;
 use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -29,13 +30,30 @@ impl World {
     /// # Errors
     /// Those of binding.
     pub async fn start(seed: [u8; 32], issuer: IssuerPolicy, server: ServerPolicy) -> io::Result<Self> {
+        Self::start_with(seed, issuer, server, |front| front).await
+    }
+
+    /// The same with another MCP server behind the gate, at the path `/mcp`: `inner` answers what the model lets through.
+    ///
+    /// # Errors
+    /// Those of binding.
+    pub async fn start_before(inner: Router, seed: [u8; 32], issuer: IssuerPolicy, server: ServerPolicy) -> io::Result<Self> {
+        Self::start_with(seed, issuer, server, |front| front.before(inner)).await
+    }
+
+    async fn start_with(
+        seed: [u8; 32],
+        issuer: IssuerPolicy,
+        server: ServerPolicy,
+        dress: impl FnOnce(Front) -> Front,
+    ) -> io::Result<Self> {
         let (resource_listener, resource) = bind().await?;
         let (issuer_listener, issuer_url) = bind().await?;
         let url = format!("{resource}/mcp");
         let mut model = Model::new(seed);
         let issuer = model.add_issuer(Issuer::new(&issuer_url, issuer));
         let server = model.add_server(&url, &[issuer], server);
-        let front = Front::new(model);
+        let front = Arc::new(dress(Front::new(model)));
         let mut tasks = JoinSet::new();
         for listener in [resource_listener, issuer_listener] {
             tasks.spawn(serve(listener, Arc::clone(&front)));

@@ -37,8 +37,7 @@ impl Issuer {
             return Err(Refusal::new("invalid_client_metadata", "the body is no JSON object"));
         };
         let mut client = self.client_of(metadata, now)?;
-        let twin = self.clients().iter().find(|own| own.status == ClientStatus::Active && own.resembles(&client)).map(|own| own.id.clone());
-        match (twin, self.policy.reregistration) {
+        match (self.twin_of(&client), self.policy.reregistration) {
             (Some(id), Reregistration::SameId) => {
                 let known = self.client(&id).cloned().unwrap_or(client);
                 return Ok(answer(metadata, &known));
@@ -49,6 +48,14 @@ impl Issuer {
         client.id = mint.next("client_");
         client.secret = (client.auth != AuthMethod::None).then(|| mint.next("secret_"));
         Ok(answer(metadata, self.add_client(client)))
+    }
+
+    /// The active client that this one is again. Orphans have none, and are not searched for.
+    fn twin_of(&self, client: &Client) -> Option<String> {
+        if self.policy.reregistration == Reregistration::Orphan {
+            return None;
+        }
+        self.clients().iter().find(|own| own.status == ClientStatus::Active && own.resembles(client)).map(|own| own.id.clone())
     }
 
     fn client_of(&self, metadata: &Map<String, Value>, now: Moment) -> Result<Client, Refusal> {

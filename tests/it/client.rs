@@ -110,7 +110,7 @@ pub async fn legacy_world(server: impl FnOnce(&mut ServerPolicy)) -> World {
 
 /// How often the model decided so.
 pub fn count(world: &World, decided: impl Fn(&Decided) -> bool) -> usize {
-    world.front.seen().iter().filter(|seen| decided(&seen.decided)).count()
+    world.front.seen().iter().filter(|seen| seen.decided.as_ref().is_some_and(&decided)).count()
 }
 
 pub fn refreshes(world: &World) -> usize {

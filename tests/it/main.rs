@@ -6,6 +6,7 @@ mod client;
 mod client_login;
 mod client_mcp;
 mod client_refresh;
+mod client_rmcp;
 mod layers;
 mod proxy;
 mod runner_commands;
