@@ -4,6 +4,7 @@
 mod ca;
 mod env;
 mod client;
+mod demo;
 mod error;
 mod exit;
 mod open_url;
@@ -32,6 +33,7 @@ enum Command {
     Env(env::Env),
     Ca(ca::Ca),
     Client(client::ClientArguments),
+    Demo(demo::DemoArguments),
     #[command(hide = true)]
     OpenUrl(open_url::OpenUrl),
 }
@@ -55,6 +57,7 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
         Command::Env(given) => env::run(&given, terminal),
         Command::Ca(given) => ca::run(&given, terminal),
         Command::Client(arguments) => client::run(arguments, terminal),
+        Command::Demo(arguments) => demo::run(&arguments, terminal),
         Command::OpenUrl(given) => open_url::run(&given),
     }
 }

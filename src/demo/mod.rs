@@ -4,4 +4,4 @@ mod serve;
 mod world;
 
 pub use serve::{Edit, Front, Seen, serve};
-pub use world::World;
+pub use world::{Names, Plan, World};

@@ -1,7 +1,7 @@
 //! The harness of the client's tests: the binary in an empty environment with a throwaway home and a browser made of curl,
 //! against the model behind HTTP.
 
-use authtape::demo::World;
+use authtape::demo::{Plan, World};
 use authtape::model::policy::{IssuerPolicy, ServerPolicy};
 use authtape::model::{Decided, GrantType};
 use serde_json::Value;
@@ -93,10 +93,10 @@ pub async fn world() -> World {
 }
 
 pub async fn world_with(issuer: impl FnOnce(&mut IssuerPolicy), server: impl FnOnce(&mut ServerPolicy)) -> World {
-    let (mut issuer_policy, mut server_policy) = (IssuerPolicy::default(), ServerPolicy::default());
-    issuer(&mut issuer_policy);
-    server(&mut server_policy);
-    World::start([9; 32], issuer_policy, server_policy).await.expect("two ports")
+    let mut plan = Plan { seed: [9; 32], ..Plan::default() };
+    issuer(&mut plan.issuer);
+    server(&mut plan.server);
+    World::start(plan).await.expect("two ports")
 }
 
 /// A world in which only the older era is spoken.

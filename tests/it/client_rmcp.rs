@@ -1,8 +1,7 @@
 //! The reference client against servers of the `rmcp` crate, with the model's gate and authorization server in front.
 
 use crate::client::{Home, logins, refreshes, story};
-use authtape::demo::World;
-use authtape::model::{IssuerPolicy, ServerPolicy};
+use authtape::demo::{Plan, World};
 use axum::Router;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{DiscoverResult, ErrorCode, ErrorData, ServerCapabilities, ServerConfig};
@@ -63,7 +62,7 @@ impl ServerHandler for OldAdder {
 async fn world<S: ServerHandler + Clone + Sync>(server: S, config: StreamableHttpServerConfig) -> World {
     let service = StreamableHttpService::<S, LocalSessionManager>::new(move || Ok(server.clone()), Default::default(), config);
     let inner = Router::new().nest_service("/mcp", service);
-    World::start_before(inner, [3; 32], IssuerPolicy::default(), ServerPolicy::default()).await.expect("two ports")
+    World::start(Plan { inner: Some(inner), ..Plan::default() }).await.expect("two ports")
 }
 
 async fn adds(world: &World, home: &Home) -> String {
