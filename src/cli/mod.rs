@@ -2,9 +2,9 @@
 //! help) and its `run`.
 
 mod ca;
-mod env;
 mod client;
 mod demo;
+mod env;
 mod error;
 mod exit;
 mod open_url;
@@ -32,7 +32,7 @@ enum Command {
     Record(Box<record::RecordArguments>),
     Env(env::Env),
     Ca(ca::Ca),
-    Client(client::ClientArguments),
+    Client(Box<client::ClientArguments>),
     Demo(demo::DemoArguments),
     #[command(hide = true)]
     OpenUrl(open_url::OpenUrl),
@@ -56,7 +56,7 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
         Command::Record(given) => record::run(&given, terminal),
         Command::Env(given) => env::run(&given, terminal),
         Command::Ca(given) => ca::run(&given, terminal),
-        Command::Client(arguments) => client::run(arguments, terminal),
+        Command::Client(arguments) => client::run(*arguments, terminal),
         Command::Demo(arguments) => demo::run(&arguments, terminal),
         Command::OpenUrl(given) => open_url::run(&given),
     }
