@@ -2,6 +2,8 @@
 //! help) and its `run`.
 
 mod ca;
+mod client;
+mod demo;
 mod env;
 mod error;
 mod exit;
@@ -30,6 +32,8 @@ enum Command {
     Record(Box<record::RecordArguments>),
     Env(env::Env),
     Ca(ca::Ca),
+    Client(Box<client::ClientArguments>),
+    Demo(demo::DemoArguments),
     #[command(hide = true)]
     OpenUrl(open_url::OpenUrl),
 }
@@ -52,6 +56,8 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
         Command::Record(given) => record::run(&given, terminal),
         Command::Env(given) => env::run(&given, terminal),
         Command::Ca(given) => ca::run(&given, terminal),
+        Command::Client(arguments) => client::run(*arguments, terminal),
+        Command::Demo(arguments) => demo::run(&arguments, terminal),
         Command::OpenUrl(given) => open_url::run(&given),
     }
 }

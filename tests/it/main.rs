@@ -2,6 +2,13 @@
 
 mod cassette;
 mod cassette_hostile;
+mod client;
+mod client_http;
+mod client_login;
+mod client_mcp;
+mod client_refresh;
+mod client_rmcp;
+mod demo;
 mod layers;
 mod proxy;
 mod runner_commands;

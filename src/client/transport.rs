@@ -1,0 +1,91 @@
+//! Requests to the MCP server with the bearer on every one of them, and what 401 and 403 lead to.
+
+use super::bearer::Bearer;
+use super::http::{Call, Follow, Http, Open};
+use super::rpc::Messages;
+use super::{ClientError, Options};
+use crate::protocol::{Challenge, parse_challenges};
+use ::http::Method;
+use serde_json::Value;
+use std::sync::Arc;
+use url::Url;
+
+/// The way to one MCP server.
+pub(super) struct Transport {
+    pub(super) http: Http,
+    pub(super) server: Url,
+    bearer: Bearer,
+    ids: u64,
+}
+
+impl Transport {
+    pub(super) fn new(http: Http, options: Arc<Options>, server: Url) -> Self {
+        Self { bearer: Bearer::new(http.clone(), options, server.clone()), http, server, ids: 0 }
+    }
+
+    /// The access token, to log in or out.
+    pub(super) fn bearer(&mut self) -> &mut Bearer {
+        &mut self.bearer
+    }
+
+    /// An id that no request has had.
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.ids += 1;
+        self.ids
+    }
+
+    /// A message for the server.
+    pub(super) fn post(&self, message: &Value) -> Call {
+        let call = Call::new(Method::POST, self.server.clone(), Follow::SameOrigin);
+        call.with("accept", "application/json, text/event-stream").with_body("application/json", message.to_string())
+    }
+
+    /// Any other request to the server.
+    pub(super) fn call(&self, method: Method) -> Call {
+        Call::new(method, self.server.clone(), Follow::SameOrigin)
+    }
+
+    /// Sends a request with the bearer; ends when the server neither refuses it nor wants more scope.
+    pub(super) async fn send(&mut self, call: &Call) -> Result<Open, ClientError> {
+        loop {
+            let token = self.bearer.current().await?;
+            let call = with_bearer(call.clone(), token.as_deref());
+            let open = self.http.open(&call).await?;
+            let challenges = parse_challenges(&open.headers);
+            let challenge = challenges.iter().find(|challenge| challenge.is("bearer"));
+            match open.status {
+                401 => self.bearer.refused(challenge, token.as_deref()).await?,
+                403 if is_scope_challenge(challenge) => match challenge {
+                    Some(challenge) => self.bearer.widen(challenge).await?,
+                    None => return Ok(open),
+                },
+                _ => {
+                    self.bearer.accepted();
+                    return Ok(open);
+                }
+            }
+        }
+    }
+
+    /// The same call for somebody who sends it later, with the token of now.
+    pub(super) async fn signed(&mut self, call: Call) -> Result<Call, ClientError> {
+        let token = self.bearer.current().await?;
+        Ok(with_bearer(call, token.as_deref()))
+    }
+
+    /// The messages of an answer.
+    pub(super) fn messages(&self, open: Open) -> Messages {
+        Messages::of(open, &self.http, &self.server)
+    }
+}
+
+fn with_bearer(call: Call, token: Option<&str>) -> Call {
+    match token {
+        Some(token) => call.with("authorization", format!("Bearer {token}")),
+        None => call,
+    }
+}
+
+fn is_scope_challenge(challenge: Option<&Challenge>) -> bool {
+    challenge.is_some_and(|challenge| challenge.error() == Some("insufficient_scope"))
+}

@@ -1,0 +1,109 @@
+//! The gate of an MCP server: origin, bearer and scope, in the order of state-model §6.6, steps 1 to 5.
+
+use super::respond::{json, rpc_error, with_header};
+use super::{GrantId, IssuerId, Model, Moment, Scope, Server, ServerId};
+use crate::exchange::{Request, Response};
+use crate::protocol::{Authorization, Bearer};
+use serde_json::{Value, json};
+use std::fmt;
+use url::Url;
+
+/// Whose bearer it was, and what it allows.
+#[derive(Clone, PartialEq)]
+pub struct Access {
+    /// The person; empty on a server without protection.
+    pub subject: String,
+    /// The client.
+    pub client: String,
+    /// What is allowed.
+    pub scope: Scope,
+    /// Who issued the bearer, and for which grant.
+    pub source: Option<(IssuerId, GrantId)>,
+}
+
+impl Model {
+    /// Lets a request through to an MCP server, or answers it.
+    ///
+    /// # Errors
+    /// The response of the gate: 400, 401 or 403 (RFC 6750 §3.1).
+    pub fn admit(&self, id: ServerId, request: &Request, now: Moment) -> Result<Access, Box<Response>> {
+        let server = &self.servers[id.0];
+        if request.headers.first("origin").is_some_and(|origin| !server.is_good_origin(origin)) {
+            return Err(Box::new(rpc_error(403, &Value::Null, -32000, "Forbidden: invalid Origin header")));
+        }
+        if !server.policy.protected {
+            return Ok(Access { subject: String::new(), client: String::new(), scope: Scope::default(), source: None });
+        }
+        let is_in_query = Bearer::of_url(&request.url).is_some();
+        let authorization = Authorization::of(&request.headers);
+        if authorization.is_none() && !is_in_query {
+            // RFC 6750 §3.1: no error code when no token was sent.
+            return Err(Box::new(server.challenged(401, None, &server.policy.scope)));
+        }
+        let Some(Authorization::Bearer(value)) = authorization.filter(|_| !is_in_query) else {
+            let refused = Some(("invalid_request", "one bearer token in the Authorization header is expected"));
+            return Err(Box::new(server.challenged(400, refused, &Scope::default())));
+        };
+        let invalid = || Box::new(server.challenged(401, Some(("invalid_token", "the access token is not valid")), &server.policy.scope));
+        let access = self.access(server, value, now).ok_or_else(invalid)?;
+        let needed = server.needed_scope(request);
+        if access.scope.covers(&needed) {
+            return Ok(access);
+        }
+        Err(Box::new(server.challenged(403, Some(("insufficient_scope", "more scope is needed")), &needed)))
+    }
+
+    fn access(&self, server: &Server, value: &str, now: Moment) -> Option<Access> {
+        server.issuers.iter().find_map(|id| {
+            let issuer = self.issuer(*id);
+            let token = issuer.valid_access(value, now)?;
+            if server.policy.check_audience && !token.is_for(&server.resource) {
+                return None;
+            }
+            let grant = issuer.issued.grant(token.grant);
+            let source = Some((*id, token.grant));
+            Some(Access { subject: grant.subject.clone(), client: grant.client.clone(), scope: token.scope.clone(), source })
+        })
+    }
+}
+
+impl Server {
+    fn is_good_origin(&self, origin: &str) -> bool {
+        let own = Url::parse(&self.resource).is_ok_and(|url| url.origin().ascii_serialization() == origin);
+        own || self.policy.origins.iter().any(|known| known == origin)
+    }
+
+    /// The scope that this request needs: the server's and that of the tool it calls.
+    fn needed_scope(&self, request: &Request) -> Scope {
+        let body = request.body.content.json();
+        let tool = body.as_deref().filter(|body| body["method"] == "tools/call").and_then(|body| body["params"]["name"].as_str());
+        let further = self.policy.tool_scopes.iter().filter(|(name, _)| Some(name.as_str()) == tool).map(|(_, scope)| scope.to_string());
+        Scope::parse(&std::iter::once(self.policy.scope.to_string()).chain(further).collect::<Vec<_>>().join(" "))
+    }
+
+    fn challenged(&self, status: u16, error: Option<(&str, &str)>, scope: &Scope) -> Response {
+        let mut members = Vec::new();
+        if let Some((code, description)) = error {
+            members.push(format!("error=\"{code}\""));
+            members.push(format!("error_description=\"{description}\""));
+        }
+        if !scope.is_empty() {
+            members.push(format!("scope=\"{scope}\""));
+        }
+        if let Some(url) = self.metadata_url().filter(|_| self.policy.metadata_in_challenge) {
+            members.push(format!("resource_metadata=\"{url}\""));
+        }
+        let body = match error {
+            Some((code, description)) => json!({"error": code, "error_description": description}),
+            None => json!({"error": "unauthorized", "error_description": "a bearer token is needed"}),
+        };
+        let challenge = if members.is_empty() { "Bearer".to_owned() } else { format!("Bearer {}", members.join(", ")) };
+        with_header(json(status, body), "www-authenticate", challenge)
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("source", &self.source).finish_non_exhaustive()
+    }
+}
