@@ -5,9 +5,11 @@ mod ca;
 mod env;
 mod error;
 mod exit;
+mod format;
 mod open_url;
 mod record;
 mod shared;
+mod show;
 mod terminal;
 
 pub use error::CliError;
@@ -28,6 +30,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Record(Box<record::RecordArguments>),
+    Show(show::ShowArguments),
     Env(env::Env),
     Ca(ca::Ca),
     #[command(hide = true)]
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
     match command {
         Command::Record(given) => record::run(&given, terminal),
+        Command::Show(given) => show::run(&given, terminal),
         Command::Env(given) => env::run(&given, terminal),
         Command::Ca(given) => ca::run(&given, terminal),
         Command::OpenUrl(given) => open_url::run(&given),
