@@ -8,8 +8,10 @@ mod format;
 mod header;
 
 pub use error::{Broken, CassetteError};
-pub use file::{Cassette, Document, Documents, Existing, Follower, PartFile, Summary, Sweep, Untouched, Warning, part_path};
-pub use format::{VERSION, document_of};
+pub use file::{
+    Cassette, Document, Documents, Existing, Follower, Happening, PartFile, Summary, Sweep, Untouched, Warning, has_writer, part_path,
+};
+pub use format::{VERSION, document_of, ending_name, stage_name, trouble_name};
 pub use header::{Header, Passed, Recorded, Scrubbed, Session, Tool};
 
 use crate::exchange::{ConnectionEvent, Content, End, Event, Exchange, Headers, SseStyle};

@@ -1,13 +1,16 @@
 //! A failed command: what, where, what to do, and the exit code. The library says what is wrong, a command adds the hint.
 
 use super::{Exit, Terminal};
+use crate::cassette::CassetteError;
 use std::fmt::Display;
+use std::io;
 use std::process::ExitCode;
 
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub struct CliError {
     exit: Exit,
+    /// Empty when there is nothing to say.
     message: String,
     hint: Option<String>,
 }
@@ -16,6 +19,23 @@ impl CliError {
     /// An error with its exit code. The message says what is wrong and where.
     pub fn new(exit: Exit, message: impl Display) -> Self {
         Self { exit, message: message.to_string(), hint: None }
+    }
+
+    /// Data could not be printed. A reader that went away has what it wanted: nothing is said, and the exit code is 0.
+    pub fn output(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::new(Exit::OK, ""),
+            _ => Self::new(Exit::CANNOT_RUN, format_args!("cannot print: {error}")),
+        }
+    }
+
+    /// A cassette could not be read.
+    pub fn cassette(error: &CassetteError) -> Self {
+        let refused = Self::new(Exit::BAD_FILE, error);
+        match error.hint() {
+            Some(hint) => refused.hint(hint),
+            None => refused,
+        }
     }
 
     /// Adds what to do about it.
@@ -27,7 +47,9 @@ impl CliError {
 
     /// Prints the error and gives the exit code.
     pub fn report(&self, terminal: &mut Terminal) -> ExitCode {
-        terminal.error(&self.message);
+        if !self.message.is_empty() {
+            terminal.error(&self.message);
+        }
         if let Some(hint) = &self.hint {
             terminal.hint(hint);
         }

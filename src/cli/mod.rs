@@ -7,9 +7,11 @@ mod demo;
 mod env;
 mod error;
 mod exit;
+mod format;
 mod open_url;
 mod record;
 mod shared;
+mod show;
 mod terminal;
 
 pub use error::CliError;
@@ -30,6 +32,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Record(Box<record::RecordArguments>),
+    Show(show::ShowArguments),
     Env(env::Env),
     Ca(ca::Ca),
     Client(Box<client::ClientArguments>),
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
     match command {
         Command::Record(given) => record::run(&given, terminal),
+        Command::Show(given) => show::run(&given, terminal),
         Command::Env(given) => env::run(&given, terminal),
         Command::Ca(given) => ca::run(&given, terminal),
         Command::Client(arguments) => client::run(*arguments, terminal),

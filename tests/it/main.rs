@@ -15,3 +15,4 @@ mod runner_commands;
 mod runner_jobs;
 mod runner_process;
 mod runner_useragent;
+mod show;

@@ -57,7 +57,7 @@ pub(super) enum Place {
 }
 
 /// Events stand before the first interaction that began later. Times are in milliseconds, as in the file.
-pub(super) fn in_order<'a, T: PartialOrd>(interactions: &'a [T], events: &'a [T]) -> impl Iterator<Item = Place> + 'a {
+pub(super) fn in_order<T: PartialOrd>(interactions: Vec<T>, events: Vec<T>) -> impl Iterator<Item = Place> {
     let (mut interaction, mut event) = (0, 0);
     std::iter::from_fn(move || {
         let take_event = match (interactions.get(interaction), events.get(event)) {
@@ -85,7 +85,7 @@ pub(super) fn finish(
     let mut pass = Pass { file, path, sweep, document: Vec::new(), text: String::new(), summary: Summary::default() };
     format::write_header(header, &mut pass.text);
     let times = |slots: &[Slot]| slots.iter().map(|slot| slot.at).collect::<Vec<_>>();
-    for place in in_order(&times(&index.interactions), &times(&index.events)) {
+    for place in in_order(times(&index.interactions), times(&index.events)) {
         pass.text.push_str("---\n");
         match place {
             Place::Interaction(at) => pass.interaction(&index.interactions[at], &index.parts)?,

@@ -88,12 +88,21 @@ impl Follower {
         if !there.unwrap_or(false) {
             return true;
         }
-        match self.file.try_lock_shared() {
-            Ok(()) => {
-                let _ = self.file.unlock();
-                true
-            }
-            Err(_) => false,
+        !is_locked(&self.file)
+    }
+}
+
+/// True while a recording writes into the file.
+pub fn has_writer(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| is_locked(&file))
+}
+
+fn is_locked(file: &File) -> bool {
+    match file.try_lock_shared() {
+        Ok(()) => {
+            let _ = file.unlock();
+            false
         }
+        Err(_) => true,
     }
 }

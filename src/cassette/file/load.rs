@@ -35,6 +35,15 @@ pub struct Cassette {
     lines: HashMap<u32, u64>,
 }
 
+/// A part of a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Happening<'c> {
+    /// An exchange.
+    Interaction(&'c Interaction),
+    /// Something on a connection.
+    Event(&'c ConnectionEvent),
+}
+
 /// What is odd about a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
@@ -80,6 +89,17 @@ impl Cassette {
         self.lines.get(&number).copied()
     }
 
+    /// Everything that happened, in order of time: an event stands before the first interaction that began later.
+    pub fn happenings(&self) -> impl Iterator<Item = Happening<'_>> {
+        let at = |at: std::time::Duration| at.as_millis();
+        let interactions: Vec<_> = self.interactions.iter().map(|interaction| at(interaction.exchange.at)).collect();
+        let events: Vec<_> = self.events.iter().map(|event| at(event.at)).collect();
+        in_order(interactions, events).map(|place| match place {
+            Place::Interaction(index) => Happening::Interaction(&self.interactions[index]),
+            Place::Event(index) => Happening::Event(&self.events[index]),
+        })
+    }
+
     /// Writes the cassette as a file: all of it or nothing. A file loaded from what this wrote is saved as the same bytes.
     ///
     /// # Errors
@@ -94,16 +114,13 @@ impl Cassette {
     /// # Errors
     /// What `out` refuses.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let at = |at: std::time::Duration| at.as_millis();
-        let interactions: Vec<_> = self.interactions.iter().map(|interaction| at(interaction.exchange.at)).collect();
-        let events: Vec<_> = self.events.iter().map(|event| at(event.at)).collect();
         let mut text = String::new();
         format::write_header(&self.header, &mut text);
-        for place in in_order(&interactions, &events) {
+        for happening in self.happenings() {
             text.push_str("---\n");
-            match place {
-                Place::Interaction(index) => format::write_interaction(&self.interactions[index], &mut text),
-                Place::Event(index) => format::write_event(&self.events[index], &mut text),
+            match happening {
+                Happening::Interaction(interaction) => format::write_interaction(interaction, &mut text),
+                Happening::Event(event) => format::write_event(event, &mut text),
             }
             if text.len() > 1 << 16 {
                 out.write_all(text.as_bytes())?;

@@ -13,8 +13,8 @@ mod replace;
 
 pub use documents::{Document, Documents};
 pub use finish::{Summary, Sweep, Untouched};
-pub use follow::Follower;
-pub use load::{Cassette, Warning};
+pub use follow::{Follower, has_writer};
+pub use load::{Cassette, Happening, Warning};
 pub use part::{Existing, PartFile, part_path};
 
 use crate::cassette::format::{self, FormatError};

@@ -14,6 +14,7 @@ mod schema;
 mod wire;
 mod write;
 
+pub use names::{ending_name, stage_name, trouble_name};
 pub(super) use read::{FormatError, entry, header};
 pub use write::document_of;
 pub(super) use write::{header as write_header, write_event, write_interaction};

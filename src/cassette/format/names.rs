@@ -1,6 +1,6 @@
 //! The words of the format: each closed list of the model with its names, written and read by one table.
 
-use crate::exchange::{Actor, Coding, JsonStyle, LineEnd, SseStyle, Stage, Trouble, Version};
+use crate::exchange::{Actor, Coding, End, JsonStyle, LineEnd, SseStyle, Stage, Trouble, Version};
 use crate::protocol::Kind;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::fmt;
@@ -147,6 +147,27 @@ words! {
         Style::Sse(SseStyle { line_end: LineEnd::CrLf, space: false }) => "crlf-tight" = sse(LineEnd::CrLf, false),
         Style::Sse(SseStyle { line_end: LineEnd::Cr, space: false }) => "cr-tight" = sse(LineEnd::Cr, false),
     }
+}
+
+/// What happened on a connection, in the words of the format.
+pub fn trouble_name(trouble: Trouble) -> &'static str {
+    Happened::name(trouble)
+}
+
+/// How far a failed exchange came, in the words of the format.
+pub fn stage_name(stage: Stage) -> &'static str {
+    FailedAt::name(stage)
+}
+
+/// How a body ended, in the words of the format; a body that is stored cut ended well.
+pub fn ending_name(end: &End) -> &'static str {
+    Ended::name(match end {
+        End::Complete | End::Cut { .. } => Ending::Complete,
+        End::ClientGone => Ending::ClientGone,
+        End::ServerGone(_) => Ending::ServerGone,
+        End::Open => Ending::Open,
+        End::Undecodable(_) => Ending::Undecodable,
+    })
 }
 
 /// The kind of an interaction.

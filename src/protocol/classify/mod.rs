@@ -70,14 +70,15 @@ impl RoleMap {
 }
 
 /// Both passes over a run: the role map, then the kind of each exchange by the whole map. Linear in the run.
-pub fn classify_run(exchanges: &[Exchange]) -> (RoleMap, Vec<Classified>) {
+pub fn classify_run<'e>(exchanges: impl IntoIterator<Item = &'e Exchange, IntoIter: Clone>) -> (RoleMap, Vec<Classified>) {
+    let exchanges = exchanges.into_iter();
     let mut map = RoleMap::new();
     let mut kinds = Vec::new();
     // The first pass learns, the second usually finds nothing new; a chain of discoveries in odd order ends here all the same.
     for _ in 0..4 {
         kinds.clear();
         let mut learned = Learned::Nothing;
-        for exchange in exchanges {
+        for exchange in exchanges.clone() {
             let classified = map.classify(exchange);
             kinds.push(classified);
             if map.learn(exchange, classified.kind) == Learned::Roles {
