@@ -9,14 +9,14 @@
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
 //! | 2 | [`cassette`] | the file format, and how such files grow, are finished and are read |
 //! | 3 | [`scrub`] | secrets become placeholders, and equal ones stay equal |
-//! | 3 | [`model`] | authorization servers and MCP servers as state machines on a virtual clock |
+//! | 3 | [`model`] | an authorization server and an MCP server as state machines on a virtual clock |
 //! | 5 | [`record`] | captured exchanges become scrubbed documents |
 //! | 6 | [`upstream`] | the way to the real servers |
 //! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
 //! | 7 | [`useragent`] | the browser's part of a login |
 //! | 8 | [`runner`] | client processes: environment, home, terminal, time limit |
 //! | 9 | [`client`] | the reference client |
-//! | 9 | [`demo`] | a whole world of servers on loopback |
+//! | 9 | [`demo`] | the demonstration |
 //! | 10 | [`cli`] | the command line; the only place that prints |
 
 pub mod cassette;
