@@ -1,13 +1,13 @@
 //! `authtape demo`: a whole login on this machine, recorded.
 
 use super::record::{self, RecordArguments};
-use super::{CliError, Exit, Terminal};
+use super::{CliError, Exit, Terminal, show};
+use crate::cassette::Cassette;
 use crate::demo::{Names, Plan, World};
 use crate::exchange::Request;
 use crate::model::Scope;
 use clap::{Args, Parser};
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const LATER: Duration = Duration::from_secs(2 * 3600);
 ///
 /// Starts an MCP server and an authorization server on loopback and records our own client with them: it registers, logs in
 /// and calls a tool; two hours later, by the clock of the servers, it starts again, finds its access token expired, refreshes
-/// it and calls another. Then says where the cassette is.
+/// it and calls another. Then shows the cassette and says where it is.
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
     /// Cassette to write [default: demo.yaml in a new temporary folder]
@@ -53,7 +53,9 @@ pub(super) fn run(arguments: &DemoArguments, terminal: &mut Terminal) -> Result<
     terminal.talk(format_args!("recording: authtape client {} --tool echo, and two hours later --tool whoami\n", world.url));
     let exit = record::run(&line.record, terminal)?;
     runtime.block_on(world.stop());
-    writeln!(terminal.out(), "{}", output.display()).map_err(|error| own(&error))?;
+    let cassette = Cassette::load(&output).map_err(|error| own(&error))?;
+    let table = show::table::of(&cassette, terminal.width());
+    terminal.print(&format!("{table}\n{}\n", output.display()))?;
     Ok(exit)
 }
 
