@@ -163,6 +163,9 @@ fn failure(error: &ClientError) -> CliError {
     match error {
         ClientError::Authorize(AuthorizeError::TimedOut(_)) => failed.hint("give the person more time with --timeout"),
         ClientError::Http(HttpError::TimedOut { .. }) => failed.hint("give the server more time with --answer-timeout"),
+        ClientError::Http(HttpError::NoAnswer { reason, .. }) if reason.contains("certificate") => {
+            failed.hint("name the certificate of the authority that signed it in SSL_CERT_FILE")
+        }
         ClientError::TokenRefused(_) => failed.hint("the server refuses what its own authorization server issues; record it and look"),
         ClientError::Store(_) => failed.hint("name another file with --store"),
         _ => failed,
@@ -198,7 +201,10 @@ fn as_json(report: &Report) -> Value {
         document["server"] = json!({"name": server.name, "version": server.version, "protocol": server.protocol});
     }
     if let Some(tools) = &report.tools {
-        document["tools"] = tools.iter().map(|tool| json!({"name": tool.name, "description": tool.description})).collect();
+        document["tools"] = tools
+            .iter()
+            .map(|tool| json!({"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}))
+            .collect();
     }
     if let Some(result) = &report.result {
         document["result"] = result.clone();

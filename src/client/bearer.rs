@@ -29,27 +29,31 @@ pub(super) struct Bearer {
     step_ups: u32,
     /// What was asked for last.
     asked_scope: Option<String>,
+    /// An access token that came in this process and was not presented yet: it is, however short its life.
+    fresh: Option<String>,
 }
 
 /// What a refresh came to.
 enum Refreshed {
     /// New tokens are in the store.
-    Yes(String),
+    Yes,
     /// There is nothing to refresh with, any more.
     No,
 }
 
 impl Bearer {
     pub(super) fn new(http: Http, options: Arc<Options>, server: Url) -> Self {
-        Self { http, options, server, found: None, refusals: 0, authorized: false, step_ups: 0, asked_scope: None }
+        Self { http, options, server, found: None, refusals: 0, authorized: false, step_ups: 0, asked_scope: None, fresh: None }
     }
 
     /// The token to send now; `None` when there is none yet and the server has to ask for one.
     pub(super) async fn current(&mut self) -> Result<Option<String>, ClientError> {
         let stored = self.options.store.load()?;
         let Some(tokens) = stored.tokens(self.key()) else { return Ok(None) };
-        if !tokens.is_due(now()) || tokens.refresh_token.is_none() {
-            return Ok((!tokens.has_ended(now())).then(|| tokens.access_token.clone()));
+        let is_fresh = self.fresh.take().as_ref() == Some(&tokens.access_token);
+        // Without a refresh token there is nothing to do ahead of time: the server says when it is over.
+        if is_fresh || !tokens.is_due(now()) || tokens.refresh_token.is_none() {
+            return Ok(Some(tokens.access_token.clone()));
         }
         let held = self.lock().await?;
         let stored = self.options.store.load()?;
@@ -58,7 +62,7 @@ impl Bearer {
             return Ok(Some(tokens.access_token));
         }
         match self.refresh(&held, &stored, &tokens).await {
-            Ok(Refreshed::Yes(access)) => Ok(Some(access)),
+            Ok(Refreshed::Yes) => Ok(self.fresh.take()),
             Ok(Refreshed::No) => Ok(None),
             // The old token is still good for a while, and the server may recover.
             Err(error) if !tokens.has_ended(now()) => {
@@ -88,7 +92,7 @@ impl Bearer {
         let issuer = self.discover(challenge).await?.1.issuer.clone();
         let is_same_issuer = stored.servers.get(self.key()).is_some_and(|entry| entry.issuer == issuer);
         if let Some(tokens) = tokens.filter(|_| is_same_issuer && self.refusals == 1)
-            && matches!(self.refresh(&held, &stored, &tokens).await?, Refreshed::Yes(_))
+            && matches!(self.refresh(&held, &stored, &tokens).await?, Refreshed::Yes)
         {
             return Ok(());
         }
@@ -160,10 +164,9 @@ impl Bearer {
         let endpoint = TokenEndpoint { http: &self.http, metadata, client: &client, resource };
         match endpoint.refresh(tokens, refresh_token).await {
             Ok(fresh) => {
-                let access = fresh.access_token.clone();
                 self.keep(held, fresh)?;
                 self.options.notes.say(&Note::Refreshed);
-                Ok(Refreshed::Yes(access))
+                Ok(Refreshed::Yes)
             }
             Err(error @ TokenError::InvalidGrant { .. }) => {
                 self.options.notes.say(&Note::GrantEnded(error.to_string()));
@@ -191,7 +194,8 @@ impl Bearer {
         self.keep(held, tokens)
     }
 
-    fn keep(&self, held: &Lock, tokens: Tokens) -> Result<(), ClientError> {
+    fn keep(&mut self, held: &Lock, tokens: Tokens) -> Result<(), ClientError> {
+        self.fresh = Some(tokens.access_token.clone());
         let key = self.key().to_owned();
         let found = self.found.clone();
         Ok(self.options.store.change(held, |all| {

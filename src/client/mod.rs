@@ -4,6 +4,7 @@
 //! Speaks MCP 2026-07-28 and falls back to 2025-11-25 and earlier. Does not print and does not read the environment, except
 //! that reqwest takes proxies and roots from it: what a person should hear are [`Note`]s, what came of it is a [`Report`].
 
+mod annotation;
 mod authorize;
 mod bearer;
 mod browser;
@@ -99,12 +100,14 @@ pub struct ServerInfo {
 }
 
 /// A tool of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tool {
     /// Its name.
     pub name: String,
     /// What it does.
     pub description: String,
+    /// What its arguments look like.
+    pub input_schema: Value,
 }
 
 /// Something a person should hear while it happens.
@@ -249,7 +252,7 @@ impl ServerInfo {
 impl Tool {
     fn of(tool: &Value) -> Self {
         let text = |name: &str| tool[name].as_str().unwrap_or_default().to_owned();
-        Self { name: text("name"), description: text("description") }
+        Self { name: text("name"), description: text("description"), input_schema: tool["inputSchema"].clone() }
     }
 }
 

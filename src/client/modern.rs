@@ -9,6 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+/// A header is missing or differs from the body.
+pub(super) const HEADER_MISMATCH: i64 = -32020;
+
 /// The version this module speaks.
 pub(super) const VERSION: &str = "2026-07-28";
 
@@ -22,11 +25,11 @@ pub(super) enum Probe {
 
 /// Asks the server what it speaks.
 pub(super) async fn probe(transport: &mut Transport) -> Result<Probe, ClientError> {
-    let result = match request(transport, "server/discover", json!({})).await {
+    let result = match request(transport, "server/discover", json!({}), &[]).await {
         Ok(result) => result,
         // A modern server that speaks other versions, or one that sees a fault in the request.
         Err(ClientError::Rpc { code: -32022, data, .. }) => return choose(&data["supported"]),
-        Err(error @ ClientError::Rpc { code: -32020 | -32021, .. }) => return Err(error),
+        Err(error @ ClientError::Rpc { code: HEADER_MISMATCH | -32021, .. }) => return Err(error),
         // Any other answer below 500 is that of a server which does not know the method.
         Err(ClientError::Rpc { .. } | ClientError::Status { status: 400..500, .. } | ClientError::NoAnswer) => return Ok(Probe::Legacy),
         Err(error) => return Err(error),
@@ -49,9 +52,14 @@ fn choose(supported: &Value) -> Result<Probe, ClientError> {
 }
 
 /// Sends a request and waits for its answer. A stream that ends without one is lost: this era resumes nothing.
-pub(super) async fn request(transport: &mut Transport, method: &str, params: Value) -> Result<Value, ClientError> {
+pub(super) async fn request(
+    transport: &mut Transport,
+    method: &str,
+    params: Value,
+    headers: &[(String, String)],
+) -> Result<Value, ClientError> {
     let id = transport.next_id();
-    let call = call(transport, id, method, params);
+    let call = headers.iter().fold(call(transport, id, method, params), |call, (name, value)| call.with(name, header_value(value)));
     let open = transport.send(&call).await?;
     let status = open.status;
     let mut messages = transport.messages(open);

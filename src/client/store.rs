@@ -154,7 +154,7 @@ impl Store {
 
     fn replace(&self, text: &[u8]) -> io::Result<()> {
         // A temporary file of this crate is 0600 from its first moment.
-        let mut file = tempfile::NamedTempFile::new_in(self.folder())?;
+        let mut file = tempfile::Builder::new().prefix(".authtape-").tempfile_in(self.folder())?;
         file.write_all(text)?;
         file.as_file().sync_all()?;
         file.persist(&self.path)?;

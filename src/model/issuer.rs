@@ -4,9 +4,10 @@ use super::grant::{GrantId, Issued, Revocation};
 use super::policy::{IssuerPolicy, ResourceRule};
 use super::{AccessToken, Client, ClientStatus, Moment};
 use std::collections::HashMap;
+use std::fmt;
 
 /// An authorization server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Issuer {
     /// Its issuer identifier, as its metadata writes it (RFC 8414 §2).
     pub identifier: String,
@@ -127,5 +128,15 @@ impl Issuer {
             return Err(Refusal::new("invalid_target", "the resource parameter is missing"));
         }
         Ok(named)
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer")
+            .field("policy", &self.policy)
+            .field("clients", &self.clients)
+            .field("issued", &self.issued)
+            .finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 /// An MCP server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Server {
     /// Its URL, which is also the name of the resource (RFC 8707 §2).
     pub resource: String,
@@ -124,6 +124,13 @@ impl<'a> Message<'a> {
 /// The answer to a body that is no JSON.
 pub(super) fn parse_error() -> Response {
     rpc_error(400, &Value::Null, -32700, "Parse error")
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sessions = self.sessions.len();
+        f.debug_struct("Server").field("policy", &self.policy).field("sessions", &sessions).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Session {

@@ -2,7 +2,7 @@
 
 use crate::client::{Home, count, legacy_world, logins, refreshes, registrations, world, world_with};
 use authtape::exchange::Request;
-use authtape::model::policy::Rotation;
+use authtape::model::policy::{RefreshIssue, Rotation};
 use authtape::model::{ClientStatus, Decided, GrantType, Scope};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -80,6 +80,22 @@ async fn an_answer_without_a_refresh_token_keeps_the_old_one() {
         home.change_tokens(|tokens| tokens["expires_at"] = 1.into());
         home.echo(&world.url).await;
         assert_eq!((refreshes(&world), logins(&world)), (round, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_no_declared_life_is_presented_at_least_once() {
+    for has_refresh in [true, false] {
+        let issue = if has_refresh { RefreshIssue::WhenRegistered } else { RefreshIssue::Never };
+        let (world, home) = (world_with(|issuer| issuer.refresh_issue = issue, |_| {}).await, Home::new());
+        world.front.edit(|request, answer| {
+            if request.url.ends_with("/token") {
+                let text = String::from_utf8(answer.response.body.content.to_bytes().into_owned()).unwrap();
+                answer.response.body.content = authtape::exchange::Content::Text(text.replace("\"expires_in\":3600", "\"expires_in\":0"));
+            }
+        });
+        home.echo(&world.url).await;
+        assert_eq!((logins(&world), refreshes(&world)), (1, usize::from(has_refresh)));
     }
 }
 

@@ -4,7 +4,10 @@ use crate::client::{Home, logins, refreshes, story};
 use authtape::demo::{Plan, World};
 use axum::Router;
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::{DiscoverResult, ErrorCode, ErrorData, ServerCapabilities, ServerConfig};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, DiscoverResult, ErrorCode, ErrorData, ListToolsResult,
+    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+};
 use rmcp::service::{RequestContext, RoleServer};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -79,6 +82,47 @@ async fn a_modern_server_answers_without_a_session() {
         assert!(adds(&world, &home).await.contains("MCP 2026-07-28"));
         assert_eq!(logins(&world), 1);
         assert!(!story(&world).iter().any(|line| line.starts_with("GET /mcp") || line.starts_with("DELETE")));
+    }
+}
+
+/// A server whose tool wants an argument in a header too.
+#[derive(Clone)]
+struct Router2026;
+
+impl Router2026 {
+    fn tool() -> Tool {
+        let schema = serde_json::json!({"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}});
+        Tool::new("route", "Says where", schema.as_object().cloned().unwrap_or_default())
+    }
+}
+
+impl ServerHandler for Router2026 {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn list_tools(&self, _: Option<PaginatedRequestParams>, _: RequestContext<RoleServer>) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(vec![Self::tool()]))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        (name == "route").then(Self::tool)
+    }
+
+    async fn call_tool(&self, call: CallToolRequestParams, _: RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
+        let region = call.arguments.and_then(|arguments| arguments["region"].as_str().map(str::to_owned)).unwrap_or_default();
+        Ok(CallToolResult::success(vec![ContentBlock::text(region)]).into())
+    }
+}
+
+#[tokio::test]
+async fn an_argument_goes_into_the_header_that_the_schema_names() {
+    let config = StreamableHttpServerConfig::default().with_json_response(true);
+    let (world, home) = (world(Router2026, config).await, Home::new());
+    for list in [&["--list"][..], &[]] {
+        let arguments = [list, &["--tool", "route", "--arguments", r#"{"region":"süd"}"#]].concat();
+        let run = home.run(&world.url, &arguments).await;
+        assert_eq!((run.code, run.out.lines().last()), (Some(0), Some("süd")), "{run:?} {:?}", story(&world));
     }
 }
 

@@ -186,6 +186,18 @@ pub(super) fn tokens(response: &Response) -> (String, String) {
     (text("access_token"), text("refresh_token"))
 }
 
+#[test]
+fn debug_shows_no_value_that_was_issued() {
+    let mut world = world();
+    let (client, access, refresh) = world.login();
+    let session = world.session(&access);
+    let answer = world.model.answer(&request("GET", AS, &[], Content::Empty), world.now);
+    let shown = format!("{:?} {answer:?}", world.model);
+    for value in [client, access, refresh, session] {
+        assert!(!shown.contains(&value) && !shown.contains(&value[8..]), "{shown}");
+    }
+}
+
 fn alter<'a>(members: &mut Vec<(&'a str, &'a str)>, change: &[(&'a str, &'a str)]) {
     members.retain(|(name, _)| !change.iter().any(|(changed, _)| changed == name));
     members.extend(change.iter().filter(|(_, value)| !value.is_empty()));
