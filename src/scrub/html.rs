@@ -85,7 +85,6 @@ fn replace(table: &mut Table, text: &str, name: &str, value: Range<usize>, groun
     let undone = unescape(raw.as_bytes(), Doubtful::default(), None).filter(|_| raw.contains('&'));
     let decoded = undone.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| raw.to_owned());
     if let Some(new) = field(table, Some(role), &decoded, ground) {
-        edits.retain(|(range, _)| range.end <= value.start || range.start >= value.end);
         edits.push((value, new.replace('&', "&amp;").replace('"', "&quot;")));
     }
 }

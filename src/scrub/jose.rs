@@ -7,6 +7,9 @@ use super::sweep::{Alphabet, Padding, engine};
 use super::table::Table;
 use base64::Engine;
 
+/// A longer header is not looked for in free text.
+const HEADER: usize = 2048;
+
 /// The placeholder of a JOSE compact serialization, learned now; `None` when it is none or when it cannot be read.
 pub(super) fn rewrite(table: &mut Table, token: &str, label: &'static str, ground: Ground) -> Option<String> {
     let parts: Vec<&str> = token.split('.').collect();
@@ -31,6 +34,10 @@ pub(super) fn rewrite(table: &mut Table, token: &str, label: &'static str, groun
 
 /// The length of the compact serialization that begins a text; 0 when there is none.
 pub(super) fn length(text: &str) -> usize {
+    let header = text.as_bytes().iter().take(HEADER).position(|byte| *byte == b'.');
+    if header.is_none() || !text.starts_with("eyJ") {
+        return 0;
+    }
     let mut dots = 0;
     let inside = |byte: &u8| {
         dots += u8::from(*byte == b'.');
@@ -38,9 +45,9 @@ pub(super) fn length(text: &str) -> usize {
     };
     let length = text.bytes().take_while(inside).count();
     match dots {
-        2 | 4 if text.starts_with("eyJ") => length,
+        2 | 4 => length,
         // The end of a sentence.
-        3 | 5 if text.starts_with("eyJ") && text[..length].ends_with('.') => length - 1,
+        3 | 5 if text[..length].ends_with('.') => length - 1,
         _ => 0,
     }
 }

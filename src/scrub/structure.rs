@@ -14,6 +14,9 @@ use memchr::{memchr_iter, memchr2_iter, memmem};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use std::ops::Range;
 
+/// Blanks this near tell that a URL stands in a sentence, whose full stop is not part of it.
+const SENTENCE: usize = 256;
+
 /// What a new parameter value has to hide in a query.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'&').add(b'+').add(b'%').add(b'\\').add(b'\'');
 
@@ -55,6 +58,13 @@ fn layer(table: &mut Table, text: &str, ground: Ground) -> Option<Vec<Edit>> {
         html::fields(table, text, ground, &mut edits);
     }
     edits.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+    // What overlaps was learned all the same; the sweep that follows finds it.
+    let mut end = 0;
+    edits.retain(|(range, _)| {
+        let is_free = range.start >= end;
+        end = end.max(range.end);
+        is_free
+    });
     (!edits.is_empty()).then_some(edits)
 }
 
@@ -114,7 +124,8 @@ fn query_value(text: &str, from: usize) -> Range<usize> {
     };
     let length = text.as_bytes()[from..].iter().take_while(|byte| !ends(byte)).count();
     let mut end = from + length;
-    if text.contains(char::is_whitespace) {
+    let near = &text.as_bytes()[from.saturating_sub(SENTENCE)..(end + 1).min(text.len())];
+    if near.iter().any(u8::is_ascii_whitespace) {
         end = from + text[from..end].trim_end_matches([')', ']', ',', '.', ';']).len();
     }
     from..end

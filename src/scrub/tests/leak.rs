@@ -16,6 +16,7 @@ pub fn bytes_of(exchange: &Exchange) -> Vec<u8> {
     let request = &exchange.request;
     part(&request.headers, &request.body.content.to_bytes(), format!("{:?}", request.body.end));
     match &exchange.outcome {
+        Outcome::Unseen => {}
         Outcome::Failed(failure) => part(&Headers::new(), failure.reason.as_bytes(), String::new()),
         Outcome::Response(response) => part(&response.headers, &response.body.content.to_bytes(), format!("{:?}", response.body.end)),
     }

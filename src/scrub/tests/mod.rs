@@ -57,7 +57,7 @@ fn recorded(seed: u64) -> (Planted, Vec<(Exchange, Kind)>) {
 }
 
 fn seeds() -> std::ops::Range<u64> {
-    0..40
+    0..12
 }
 
 #[test]
@@ -294,6 +294,8 @@ fn bytes_are_dropped_with_a_note() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn no_body_makes_it_panic(body in r#"([\[\]{}":,\\u0-9a-f%&=;#<>' \n]|token|code=|eyJ|\\/|://|@|%2|Bearer |<input |name=|value=|é|😀|form-data;){0,60}"#, kind in 0usize..30) {
         let mut scrub = fresh();
@@ -311,12 +313,17 @@ proptest! {
 #[test]
 fn deep_and_broken_bodies_are_survived() {
     for body in [
-        "{\"a\":".repeat(100_000),
-        "[\"".repeat(50_000),
-        "\\\"".repeat(50_000),
-        "%25".repeat(50_000),
-        "eyJ.".repeat(50_000),
-        "a=b&".repeat(50_000),
+        "{\"a\":".repeat(20_000),
+        "[\"".repeat(20_000),
+        "\\\"".repeat(20_000),
+        "%25".repeat(20_000),
+        "eyJ.".repeat(20_000),
+        "a=b&".repeat(20_000),
+        "code=a&".repeat(20_000),
+        "eyJ-".repeat(20_000),
+        "sk-".repeat(20_000),
+        "<input name=code value=a>".repeat(5_000),
+        "form-data; name=code\n\na\n--".repeat(5_000),
     ] {
         let mut one = exchange(1, "POST", "https://x/", (&[("content-type", "application/json")], &body), (200, &[], &body));
         let mut scrub = fresh();
