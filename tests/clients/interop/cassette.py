@@ -1,0 +1,91 @@
+"""What a cassette says, read with PyYAML and nothing of authtape's, and held against the servers' own logs."""
+
+import collections
+import json
+import urllib.parse
+
+import yaml
+
+from .lab import Failure
+
+
+class Cassette:
+    """A finished cassette: its `header` and its `interactions`, in order."""
+
+    def __init__(self, path):
+        self.text = path.read_text()
+        self.header, *self.interactions = yaml.load_all(self.text, Loader=yaml.CSafeLoader)
+        if self.header.get("authtape") != 1 or self.header.get("finished") is not True:
+            raise Failure(f"{path.name} is no finished cassette: {self.header}")
+        numbers = [interaction["interaction"] for interaction in self.interactions]
+        if numbers != sorted(set(numbers)):
+            raise Failure(f"{path.name}: interactions out of order: {numbers}")
+
+    def labels(self):
+        """Each interaction in a word or two: its kind, and of a JSON-RPC message the method."""
+        return [label(interaction) for interaction in self.interactions]
+
+    def requests(self, hosts):
+        """The interactions with `hosts`, counted: (kind, method, host, path, status or None) → how often."""
+        counted = collections.Counter()
+        for interaction in self.interactions:
+            request, response = interaction["request"], interaction.get("response") or {}
+            url = urllib.parse.urlsplit(request["url"])
+            if url.hostname in hosts:
+                counted[label(interaction), request["method"], url.hostname, url.path, response.get("status")] += 1
+        return counted
+
+
+def label(interaction):
+    request = interaction["request"]
+    message = request.get("json")
+    if message is None and interaction["kind"].startswith("mcp-"):
+        message = json.loads(request.get("text") or "null")
+    method = message.get("method") if isinstance(message, dict) else None
+    return f"{interaction['kind']} {method}" if method else interaction["kind"]
+
+
+def check_order(labels, chain):
+    """Each label of `chain` must follow the one before it, others in between allowed."""
+    rest = iter(labels)
+    for wanted in chain:
+        if wanted not in rest:
+            raise Failure(f"{wanted!r} is missing, or comes too early, in {labels}; wanted in this order: {chain}")
+
+
+def check_complete(cassettes, answered):
+    """Everything the servers answered is recorded once, under the right kind, and nothing else is.
+
+    `answered` counts (method, host, path, detail, status). A request that the client left has no recorded status.
+    """
+    recorded = sum((cassette.requests({host for _, host, *_ in answered}) for cassette in cassettes), collections.Counter())
+    expected = collections.Counter()
+    for (method, host, path, detail, status), count in answered.items():
+        kind = expected_label(method, path, detail)
+        if kind:
+            left = recorded.pop((kind, method, host, path, None), 0)
+            recorded[kind, method, host, path, status] += left
+            expected[kind, method, host, path, status] += count
+    lost, invented = expected - recorded, recorded - expected
+    if lost or invented:
+        raise Failure(f"answered by the servers, not recorded: {dict(lost)}; recorded, not answered: {dict(invented)}")
+
+
+WELL_KNOWN = {"/.well-known/oauth-protected-resource": "prm", "/.well-known/oauth-authorization-server": "as-metadata"}
+ENDPOINTS = {"/register": "dcr-create", "/authorize": "authorize", "/revoke": "revoke"}
+GRANTS = {"authorization_code": "token-code", "refresh_token": "token-refresh"}
+MCP = {"GET": "mcp-get-stream", "DELETE": "mcp-delete"}
+
+
+def expected_label(method, path, detail):
+    """What an interaction must be called, from what the server knows; None for what is not stored."""
+    if path == "/mcp" and method == "POST":
+        return f"mcp-{'notification' if detail.startswith('notifications/') else 'request'} {detail}"
+    if path == "/mcp":
+        return MCP[method]
+    if path == "/token":
+        return GRANTS[detail]
+    for prefix, kind in WELL_KNOWN.items():
+        if path.startswith(prefix):
+            return kind
+    return ENDPOINTS.get(path)
