@@ -161,7 +161,7 @@ SCENARIOS = [
         [
             Step(
                 ["sh", "-c", f"ts-v1 {URLS['ts']} & python-client {URLS['ts']}; wait $!"],
-                chains=[[*LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"], ["token-code", "token-code", "mcp-delete", "mcp-delete"]],
+                chains=[[*LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"], ["token-code", "token-code"], ["mcp-delete", "mcp-delete"]],
                 says="echo: hello from the lab",
             )
         ],

@@ -24,6 +24,8 @@ const accessLifetime = Number(process.env.LAB_ACCESS_TTL ?? 3600);
 const expireAfter = Number(process.env.LAB_EXPIRE_AFTER ?? Infinity);
 
 const issue = (what) => secret(what, `${what}_${randomBytes(24).toString('base64url')}`);
+// Secrets no client asks for, in places no specification names.
+const plant = (where) => secret(`planted in ${where}`, randomBytes(24).toString('base64url'));
 const now = () => Math.floor(Date.now() / 1000);
 
 // The authorization server's memory.
@@ -43,6 +45,7 @@ function grant(client, scopes, generation) {
         expires_in: accessLifetime,
         scope: scopes.join(' '),
         refresh_token: refresh.token,
+        authed_user: { access_token: plant('a token answer') },
     };
 }
 
@@ -59,6 +62,8 @@ const provider = {
         getClient: (id) => clients.get(id),
         registerClient(metadata) {
             const client = { ...metadata, client_id: `client_${randomUUID()}`, client_id_issued_at: now() };
+            client.registration_access_token = issue('reg');
+            client.registration_client_uri = new URL(`/register?key=${plant('a registration URL')}`, issuer).href;
             secret('client_id', client.client_id);
             secret('client_secret', client.client_secret);
             clients.set(client.client_id, client);
@@ -72,6 +77,7 @@ const provider = {
         target.searchParams.set('code', code);
         if (params.state !== undefined) target.searchParams.set('state', params.state);
         target.searchParams.set('iss', issuer.href);
+        target.searchParams.set('session_state', plant('a Location'));
         res.cookie('lab_login', issue('cookie'), { httpOnly: true });
         res.redirect(302, target.href);
     },
@@ -120,9 +126,10 @@ function mcpServer() {
     const server = new McpServer({ name: 'lab', version: '1.0.0' }, { capabilities: { logging: {} } });
     const description = 'Returns its text';
     server.registerTool('echo', { description, inputSchema: { text: z.string() } }, async ({ text }, extra) => {
-        const params = { level: 'info', logger: 'echo', data: `echoing ${text.length} characters` };
+        const params = { level: 'info', logger: 'echo', data: `echoing, with Bearer ${plant('a notification')}` };
         await extra.sendNotification({ method: 'notifications/message', params });
-        return { content: [{ type: 'text', text: `echo: ${text}` }] };
+        const nested = JSON.stringify({ note: JSON.stringify({ api_key: plant('a tool result') }) });
+        return { content: [`echo: ${text}`, nested].map((text) => ({ type: 'text', text })) };
     });
     return server;
 }
@@ -148,6 +155,10 @@ async function mcp(req, res) {
 
 const app = express();
 app.use(witness);
+app.use((_req, res, next) => {
+    res.set('x-lab-key', plant('a header'));
+    next();
+});
 app.use(mcpAuthRouter({ provider, issuerUrl: issuer, resourceServerUrl: resource, scopesSupported: ['echo'], resourceName: 'lab' }));
 app.all('/mcp', requireBearerAuth({ verifier: provider, resourceMetadataUrl: getOAuthProtectedResourceMetadataUrl(resource) }), mcp);
 
