@@ -70,7 +70,9 @@ CLAUDE_SCREEN = [
     (PROMPT, ["/mcp", "Enter"]),
     (r"❯ .*lab", ["Enter"]),
     (r"❯ Authenticate", ["Enter"]),
-    (rf"Signed in and connected[^❯]*{PROMPT}", ["call echo", "Enter"]),
+    (rf"Signed in and connected[^❯]*{PROMPT}", ["/mcp", "Enter"]),
+    (r"✔ lab\s+1 tool", ["Escape"]),  # not before: a prompt at once is sent to the model without the new tool
+    (rf"dismissed[^❯]*{PROMPT}", ["call echo", "Enter"]),
     (rf"echo: hello from the lab[^❯]*{PROMPT}", ["/exit", "Enter"]),
 ]
 CLAUDE_RACES = ("GET", "subscriptions/listen", "prompts/list", "resources/list")

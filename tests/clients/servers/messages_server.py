@@ -28,8 +28,10 @@ def next_block(request):
     answered = isinstance(last, list) and any(part.get("type") == "tool_result" for part in last)
     if offered and not answered:
         return {"type": "tool_use", "id": "toolu_lab", "name": TOOL, "input": {"text": "hello from the lab"}}
+    if not answered:
+        return {"type": "text", "text": "No tool was offered."}
     heard = re.search(r"echo: [a-z ]+", json.dumps(last))
-    return {"type": "text", "text": f"The tool said: {heard[0]}" if answered and heard else "The tool said nothing."}
+    return {"type": "text", "text": f"The tool said: {heard[0] if heard else 'something else'}"}
 
 
 def whole(block):
