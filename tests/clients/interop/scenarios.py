@@ -16,7 +16,7 @@ REFRESHED = ["token-code", "token-refresh", "mcp-request tools/call"]
 
 @dataclasses.dataclass
 class Step:
-    """One client process."""
+    """One client process. `{key}` and `{prompt}` stand for secrets of the run, in its environment and its command."""
 
     command: list
     chains: list = ()  # each a list of labels that must occur in this order
@@ -61,7 +61,7 @@ def claude_add(server):
 
 
 def claude_asks(*chains):
-    step = claude("-p", "call echo", "--allowedTools", "mcp__lab__echo", chains=list(chains), says="echo: hello from the lab")
+    step = claude("-p", "call echo {prompt}", "--allowedTools", "mcp__lab__echo", chains=list(chains), says="echo: hello from the lab")
     return dataclasses.replace(step, environment=CLAUDE | {"ANTHROPIC_API_KEY": "{key}"})
 
 
