@@ -14,7 +14,10 @@ class Cassette:
 
     def __init__(self, path):
         self.text = path.read_text()
-        self.header, *self.interactions = yaml.load_all(self.text, Loader=yaml.CSafeLoader)
+        try:
+            self.header, *self.interactions = yaml.load_all(self.text, Loader=yaml.CSafeLoader)
+        except (yaml.YAMLError, ValueError) as error:
+            raise Failure(f"{path.name} is no YAML: {error}") from None
         if self.header.get("authtape") != 1 or self.header.get("finished") is not True:
             raise Failure(f"{path.name} is no finished cassette: {self.header}")
         numbers = [interaction["interaction"] for interaction in self.interactions]
@@ -45,20 +48,22 @@ def label(interaction):
     return f"{interaction['kind']} {method}" if method else interaction["kind"]
 
 
-def check_order(labels, chain):
+def check_order(path, chain):
     """Each label of `chain` must follow the one before it, others in between allowed."""
+    labels = Cassette(path).labels()
     rest = iter(labels)
     for wanted in chain:
         if wanted not in rest:
-            raise Failure(f"{wanted!r} is missing, or comes too early, in {labels}; wanted in this order: {chain}")
+            raise Failure(f"{wanted!r} is missing from {path.name}, or comes too early, in {labels}; wanted in this order: {chain}")
 
 
-def check_complete(cassettes, answered):
+def check_complete(paths, answered):
     """Everything the servers answered is recorded once, under the right kind, and nothing else is.
 
     `answered` counts (method, host, path, detail, status). A request that the client left has no recorded status.
     """
-    recorded = sum((cassette.requests({host for _, host, *_ in answered}) for cassette in cassettes), collections.Counter())
+    hosts = {host for _, host, *_ in answered}
+    recorded = sum((Cassette(path).requests(hosts) for path in paths), collections.Counter())
     expected = collections.Counter()
     for (method, host, path, detail, status), count in answered.items():
         kind = expected_label(method, path, detail)
