@@ -6,20 +6,22 @@ import urllib.parse
 
 import yaml
 
-from .lab import Failure
+from .lab import HOSTS, Failure
 
 
 class Cassette:
-    """A finished cassette: its `header` and its `interactions`, in order."""
+    """A finished cassette: its `header`, its `interactions`, in order, and the `events` of connections without a request."""
 
     def __init__(self, path):
         self.text = path.read_text()
         try:
-            self.header, *self.interactions = yaml.load_all(self.text, Loader=yaml.CSafeLoader)
+            self.header, *documents = yaml.load_all(self.text, Loader=yaml.CSafeLoader)
         except (yaml.YAMLError, ValueError) as error:
             raise Failure(f"{path.name} is no YAML: {error}") from None
         if self.header.get("authtape") != 1 or self.header.get("finished") is not True:
             raise Failure(f"{path.name} is no finished cassette: {self.header}")
+        self.interactions = [document for document in documents if "interaction" in document]
+        self.events = [document for document in documents if "event" in document]
         numbers = [interaction["interaction"] for interaction in self.interactions]
         if numbers != sorted(set(numbers)):
             raise Failure(f"{path.name}: interactions out of order: {numbers}")
@@ -27,6 +29,11 @@ class Cassette:
     def labels(self):
         """Each interaction in a word or two: its kind, and of a JSON-RPC message the method."""
         return [label(interaction) for interaction in self.interactions]
+
+    def hosts(self):
+        """Every host that the client made a request to, stored or only counted."""
+        stored = {urllib.parse.urlsplit(interaction["request"]["url"]).hostname for interaction in self.interactions}
+        return stored | {passed["host"] for passed in self.header.get("passed", [])}
 
     def requests(self, hosts):
         """The interactions with `hosts`, counted: (kind, method, host, path, status or None) → how often."""
@@ -43,7 +50,7 @@ def label(interaction):
     request = interaction["request"]
     message = request.get("json")
     if message is None and interaction["kind"].startswith("mcp-"):
-        message = json.loads(request.get("text") or "null")
+        message = json.loads(request.get("text") or request.get("json_text") or "null")
     method = message.get("method") if isinstance(message, dict) else None
     return f"{interaction['kind']} {method}" if method else interaction["kind"]
 
@@ -55,6 +62,17 @@ def check_order(path, chain):
     for wanted in chain:
         if wanted not in rest:
             raise Failure(f"{wanted!r} is missing from {path.name}, or comes too early, in {labels}; wanted in this order: {chain}")
+
+
+def check_peers(path):
+    """Every host is one of ours, and no client refused a certificate or spoke past the proxy."""
+    cassette = Cassette(path)
+    foreign = cassette.hosts() - {*HOSTS, "localhost", "127.0.0.1"}
+    if foreign:
+        raise Failure(f"{path.name}: a client wanted to leave this machine: {foreign}")
+    trouble = [event for event in cassette.events if event["event"] in ("tls-handshake-failed", "not-http")]
+    if trouble:
+        raise Failure(f"{path.name}: connections failed: {trouble}")
 
 
 def check_complete(paths, answered):

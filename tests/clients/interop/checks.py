@@ -3,7 +3,7 @@
 import re
 
 from . import leaks
-from .cassette import check_complete, check_order
+from .cassette import check_complete, check_order, check_peers
 from .lab import Failure
 
 
@@ -38,6 +38,7 @@ def tests(scenario, plain, recorded, recorder):
             yield missing, path, outcome
             return
         yield check_clean, path.name, recorded.secrets, path.read_text()
+        yield check_peers, path
         cassettes.append(path)
         for chain in step.chains:
             yield check_order, path, chain
