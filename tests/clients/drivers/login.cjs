@@ -14,7 +14,6 @@ async function login(clientName) {
         if (url.pathname === '/callback') arrived(url.searchParams);
     });
     await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
-    listener.unref();
 
     const redirectUrl = `http://localhost:${listener.address().port}/callback`;
     const state = randomBytes(24).toString('base64url');
@@ -35,6 +34,7 @@ async function login(clientName) {
         provider,
         async callback() {
             const parameters = await callback;
+            listener.close();
             if (parameters.get('state') !== state) throw new Error('the callback has a foreign state');
             return parameters;
         },
