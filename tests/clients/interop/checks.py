@@ -5,6 +5,7 @@ import re
 from . import leaks
 from .cassette import check_complete, check_order, check_peers
 from .lab import Failure
+from .relations import check_relations
 
 
 KEPT = ("client_id",)  # linking, not secret
@@ -39,6 +40,7 @@ def tests(scenario, plain, recorded, recorder):
             return
         yield check_clean, path.name, recorded.secrets, path.read_text()
         yield check_peers, path
+        yield check_relations, path
         cassettes.append(path)
         for chain in step.chains:
             yield check_order, path, chain

@@ -116,7 +116,7 @@ SCENARIOS = [
                 terminal=True,
                 chains=[[*LOGIN, "token-refresh"]],
                 says="Authenticated",
-                prints=URL_SHOWN,
+                prints=(*URL_SHOWN, "home"),
             ),
             claude_asks(["as-metadata", "token-refresh", *ASKED_FIRST, *TOOLS], ["llm-api", "mcp-request tools/call", "llm-api"]),
         ],
