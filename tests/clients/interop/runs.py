@@ -1,0 +1,92 @@
+"""Runs a scenario: its servers, its steps one after the other, with or without authtape between client and server."""
+
+import dataclasses
+import secrets
+
+from .lab import DRIVERS, Lab, Outcome, run_client
+from .terminal import Screen
+from .tunnel import Tunnel
+
+
+class Run:
+    """What one run of a scenario left: each step's outcome, and what its servers know."""
+
+    def __init__(self, outcomes, lab, tunnel, own):
+        self.outcomes, self.lab, self.refused = outcomes, lab, tunnel.refused
+        self.secrets = lab.secrets() | {str(lab.home): "home"} | {value: name for name, value in own.items()}
+        self.answered = lab.requests("ts", "py")
+        logged = [line for server in lab.servers for line in server.lines() if "request" in line]
+        self.order = ["{method} https://{host}{path} {detail} {status}".format(**{"detail": None, **line}) for line in logged]
+
+
+def run(scenario, place, certs, runner):
+    """Starts the servers, lets `runner` run each step, ends the servers."""
+    servers = [scenario.server, *(["messages"] if scenario.canned_model else [])]
+    own = {"key": f"sk-ant-api03-{secrets.token_urlsafe(60)}", "prompt": secrets.token_hex(12)}
+    with Lab(place, certs, servers, {scenario.server: scenario.options}) as lab:
+        tunnel = Tunnel(lab.ports)
+        try:
+            if scenario.canned_model:
+                lab.prepare_claude(own["key"])
+            outcomes = []
+            for number, step in enumerate(scenario.steps):
+                chosen = {name: value.format(**own) for name, value in step.environment.items()}
+                filled = dataclasses.replace(step, command=[part.format(**own) for part in step.command])
+                outcomes.append(runner(scenario, filled, number, lab, tunnel, lab.environment() | chosen))
+        finally:
+            tunnel.shutdown()
+            tunnel.server_close()
+    return Run(outcomes, lab, tunnel, own)
+
+
+def through(tunnel, certs):
+    """Makes every client use the tunnel and trust the lab's certificates."""
+    authority = str(certs / "ca.pem")
+    return {
+        "HTTPS_PROXY": tunnel.url,
+        "NO_PROXY": "localhost,127.0.0.1",
+        "NODE_USE_ENV_PROXY": "1",
+        "NODE_EXTRA_CA_CERTS": authority,
+        "SSL_CERT_FILE": authority,
+        "BROWSER": str(DRIVERS / "browser"),
+    }
+
+
+def without_authtape(_scenario, step, _number, lab, tunnel, environment):
+    environment = environment | through(tunnel, lab.certs)
+    if step.setup:
+        run_client(step.setup, environment, lab.work)
+    return perform(step, step.command, environment, lab, step.terminal)
+
+
+class Recorder:
+    """Runs steps through `authtape record`, one cassette a step."""
+
+    def __init__(self, authtape, directory):
+        self.authtape, self.directory, self.files = authtape, directory, {}
+        directory.mkdir()
+
+    def record(self, scenario, step, number, lab, tunnel, environment):
+        if not step.recorded:
+            return without_authtape(scenario, step, number, lab, tunnel, environment)
+        self.files[number] = self.directory / f"{number}.yaml"
+        command = [self.authtape, "record", "-o", str(self.files[number]), "--upstream-ca", str(lab.certs / "ca.pem")]
+        command += ["--user-agent", "auto", *(["--pty"] if step.terminal else [])]
+        if scenario.chained:
+            environment = environment | {"HTTPS_PROXY": tunnel.url, "NO_PROXY": "localhost,127.0.0.1"}
+        else:
+            command += [f"--connect-to={name}=127.0.0.1:{port}" for name, port in lab.ports.items()]
+        if step.setup:
+            command += ["--setup", " ".join(step.setup)]
+        return perform(step, [*command, "--", *step.command], environment, lab, terminal=False)
+
+
+def perform(step, command, environment, lab, terminal):
+    """Runs a client to its end, by the screen if it has one."""
+    if not step.screen:
+        return run_client(command, environment, lab.work, terminal)
+    with Screen(command, environment, lab.work, lab.directory) as screen:
+        for pattern, keys in step.screen:
+            screen.wait_for(pattern)
+            screen.type(*keys)
+        return Outcome(screen.wait_for_end(), screen.seen)
