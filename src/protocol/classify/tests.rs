@@ -296,7 +296,7 @@ fn pages_packages_and_repositories_are_let_go() {
     for (expected, sample) in [
         (false, get("https://x.test/").answer_html(200)),
         (false, get("https://x.test/").header(json.0, json.1).answer_json(200, "{}")),
-        (false, get("https://registry.npmjs.org/a").header("user-agent", "npm/11 node/v24").bearer("n").answer_json(404, "{}")),
+        (false, get("https://packages.test/a").header("user-agent", "npm/11 node/v24").bearer("n").answer_json(404, "{}")),
         (false, get("https://git.test/r/info/refs?service=git-upload-pack").header("user-agent", "git/2.43").answer(401, &[], "")),
         (false, post("https://git.test/r/git-upload-pack").body("application/x-git-upload-pack-request", "0032want x")),
         (false, Sample::new("HEAD", "https://x.test/")),
