@@ -12,6 +12,7 @@ mod demo;
 mod help;
 mod layers;
 mod proxy;
+mod record;
 mod runner_commands;
 mod runner_jobs;
 mod runner_process;

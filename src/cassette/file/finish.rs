@@ -95,7 +95,7 @@ pub(super) fn finish(
         pass.text.clear();
     }
     out.write_all(pass.text.as_bytes()).map_err(CassetteError::io("write", target))?;
-    pass.summary.orphans = index.orphans();
+    pass.summary.orphans = index.orphans;
     Ok(pass.summary)
 }
 
@@ -104,6 +104,8 @@ pub(super) fn finish(
 struct Index {
     interactions: Vec<Slot>,
     events: Vec<Slot>,
+    /// Parts of streams whose interaction is not there.
+    orphans: u32,
     /// Parts of streams by the number of their interaction, in order.
     parts: HashMap<u32, Vec<Slot>>,
 }
@@ -127,6 +129,9 @@ impl Index {
             index.add(span, &held);
         }
         index.interactions.sort_by_key(|slot| slot.number);
+        index.orphans = index.count_orphans();
+        // What was concluded later than it happened has a number of that earlier time and begins later.
+        index.interactions.sort_by_key(|slot| (slot.at, slot.number));
         index.events.sort_by_key(|slot| slot.at);
         Ok(index)
     }
@@ -146,7 +151,7 @@ impl Index {
         }
     }
 
-    fn orphans(&self) -> u32 {
+    fn count_orphans(&self) -> u32 {
         let known = |number: &u32| self.interactions.binary_search_by_key(number, |slot| slot.number).is_ok();
         let orphans = self.parts.iter().filter(|(number, _)| !known(number)).map(|(_, parts)| parts.len());
         u32::try_from(orphans.sum::<usize>()).unwrap_or(u32::MAX)

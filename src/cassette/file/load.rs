@@ -213,6 +213,9 @@ impl<'p> Loader<'p> {
     fn finish(self) -> Cassette {
         let mut cassette = self.cassette;
         cassette.interactions.sort_by_key(|interaction| interaction.exchange.number);
+        if !cassette.header.finished {
+            cassette.interactions.sort_by_key(|interaction| interaction.exchange.at);
+        }
         cassette.events.sort_by_key(|event| event.at);
         cassette
     }
