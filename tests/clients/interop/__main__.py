@@ -22,13 +22,14 @@ def main():
     if unknown:
         sys.exit(f"interop: no such scenario: {', '.join(sorted(unknown))}")
     leaks.prove()
-    authtape = None if arguments.without_authtape else binary()
+    authtape = binary()
     with tempfile.TemporaryDirectory(prefix="interop-") as name:
         directory = pathlib.Path(arguments.keep or name).resolve()
         directory.mkdir(parents=True, exist_ok=True)
         certificates(directory)
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-            passed = list(pool.map(lambda scenario: attempt(scenario, directory, authtape), chosen))
+            plain_only = arguments.without_authtape
+            passed = list(pool.map(lambda scenario: attempt(scenario, directory, authtape, plain_only), chosen))
     print(f"{sum(passed)} passed, {len(passed) - sum(passed)} failed")
     sys.exit(0 if passed and all(passed) else 1)
 
@@ -51,17 +52,17 @@ def binary():
     return str(path.resolve())
 
 
-def attempt(scenario, directory, authtape):
+def attempt(scenario, directory, authtape, plain_only):
     """Runs one scenario and prints one line, or what is wrong."""
     started = time.monotonic()
     try:
-        plain = run(scenario, directory / f"{scenario.name}-plain", directory, without_authtape)
-        if authtape:
-            recorder = Recorder(authtape, directory / f"{scenario.name}-cassettes")
-            recorded = run(scenario, directory / f"{scenario.name}-recorded", directory, recorder.record)
-            check(scenario, plain, recorded, recorder)
-        else:
+        plain = run(scenario, directory / f"{scenario.name}-plain", directory, authtape, without_authtape)
+        if plain_only:
             print(scenario.name, *plain.order, sep="\n    ")
+        else:
+            recorder = Recorder(authtape, directory / f"{scenario.name}-cassettes")
+            recorded = run(scenario, directory / f"{scenario.name}-recorded", directory, authtape, recorder.record)
+            check(scenario, plain, recorded, recorder)
     except Exception as failure:
         why = str(failure) if isinstance(failure, Failure) else repr(failure)
         print(f"FAILED {scenario.name}: {why}", flush=True)

@@ -1,9 +1,9 @@
 """What must hold of a scenario that was recorded: it went as it goes without authtape, and its cassettes are true and clean."""
 
-import re
+import subprocess
 
 from . import leaks
-from .cassette import check_complete, check_order, check_peers
+from .cassette import Cassette, check_complete, check_order, check_peers
 from .lab import Failure
 from .relations import check_relations
 
@@ -26,7 +26,7 @@ def check(*runs):
 def tests(scenario, plain, recorded, recorder):
     """What to hold against what: a function and its arguments each."""
     for number, step in enumerate(scenario.steps):
-        yield compare, step, plain.outcomes[number], recorded.outcomes[number]
+        yield compare, step, plain.outcomes[number], recorded.outcomes[number], plain.secrets | recorded.secrets
     yield check_local, plain.refused + recorded.refused
     yield same_requests, scenario, plain.answered, recorded.answered
     cassettes = []
@@ -41,6 +41,7 @@ def tests(scenario, plain, recorded, recorder):
         yield check_clean, path.name, recorded.secrets, path.read_text()
         yield check_peers, path
         yield check_relations, path
+        yield check_shown, path, recorder.authtape
         cassettes.append(path)
         for chain in step.chains:
             yield check_order, path, chain
@@ -63,6 +64,14 @@ def check_clean(place, known, text):
         raise Failure(f"{place} holds: {', '.join(leaked)}")
 
 
+def check_shown(path, authtape):
+    """authtape reads its own file and names every kind in it."""
+    shown = subprocess.run([authtape, "show", str(path)], env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    kinds = {interaction["kind"] for interaction in Cassette(path).interactions}
+    if shown.returncode != 0 or not all(kind in shown.stdout for kind in kinds):
+        raise Failure(f"`authtape show {path.name}` ended with {shown.returncode} and said:\n{shown.stdout}\n{shown.stderr}")
+
+
 def check_tidy(temporary):
     left = [path.name for path in temporary.iterdir() if "authtape" in path.name]
     if left:
@@ -73,7 +82,7 @@ def without(known, names):
     return {value: name for value, name in known.items() if name not in names}
 
 
-def compare(step, plain, recorded):
+def compare(step, plain, recorded, known):
     if plain.status != recorded.status:
         raise Failure(
             f"{step.command} ended with {recorded.status}, without authtape with {plain.status}; "
@@ -82,13 +91,15 @@ def compare(step, plain, recorded):
     for name, outcome in (("without authtape", plain), ("through authtape", recorded)):
         if step.says not in outcome.out:
             raise Failure(f"{step.command} {name} did not say {step.says!r} but:\n{outcome.out}\n{outcome.err}")
-    if not step.terminal and not step.screen and settled(plain.out) != settled(recorded.out):
+    if not step.terminal and not step.screen and settled(plain.out, known) != settled(recorded.out, known):
         raise Failure(f"{step.command} said:\n{recorded.out}\nwithout authtape:\n{plain.out}")
 
 
-def settled(output):
-    """A client's output without what differs between any two runs: the home it names, and the order of its lines."""
-    return sorted(re.sub(r"/\S*-(plain|recorded)/", "/", output).splitlines())
+def settled(output, known):
+    """A client's output without what differs between any two runs: secrets, and the order of lines."""
+    for value, name in known.items():
+        output = output.replace(value, name)
+    return sorted(output.splitlines())
 
 
 def same_requests(scenario, plain, recorded):

@@ -39,7 +39,7 @@ SERVERS = {
 }
 URLS = {"ts": "https://mcp.ts.test/mcp", "py": "https://mcp.py.test/mcp"}
 
-DEADLINE = 20  # seconds, for any one client or wait
+DEADLINE = 60  # seconds, for any one client or wait
 
 
 class Failure(Exception):

@@ -19,7 +19,7 @@ class Run:
         self.order = ["{method} https://{host}{path} {detail} {status}".format(**{"detail": None, **line}) for line in logged]
 
 
-def run(scenario, place, certs, runner):
+def run(scenario, place, certs, authtape, runner):
     """Starts the servers, lets `runner` run each step, ends the servers."""
     servers = [scenario.server, *(["messages"] if scenario.canned_model else [])]
     own = {"key": f"sk-ant-api03-{secrets.token_urlsafe(60)}", "prompt": secrets.token_hex(12)}
@@ -31,7 +31,7 @@ def run(scenario, place, certs, runner):
             outcomes = []
             for number, step in enumerate(scenario.steps):
                 chosen = {name: value.format(**own) for name, value in step.environment.items()}
-                filled = dataclasses.replace(step, command=[part.format(**own) for part in step.command])
+                filled = dataclasses.replace(step, command=[part.format(authtape=authtape, **own) for part in step.command])
                 outcomes.append(runner(scenario, filled, number, lab, tunnel, lab.environment() | chosen))
         finally:
             tunnel.shutdown()

@@ -16,7 +16,8 @@ REFRESHED = ["token-code", "token-refresh", "mcp-request tools/call"]
 
 @dataclasses.dataclass
 class Step:
-    """One client process. `{key}` and `{prompt}` stand for secrets of the run, in its environment and its command."""
+    """One client process. In its command and its environment `{key}` and `{prompt}` stand for secrets of the run, and
+    `{authtape}` for the program under test."""
 
     command: list
     chains: list = ()  # each a list of labels that must occur in this order
@@ -46,6 +47,13 @@ URL_SHOWN = ("client_id", "state", "code_challenge")
 def driver(name, server, *chains, argument=None, prints=()):
     command = [name, URLS[server], *([argument] if argument else [])]
     return Step(command, chains=list(chains), says="echo: hello from the lab", prints=prints)
+
+
+def reference_client(server, *options, **more):
+    return Step(["{authtape}", "client", URLS[server], *options], prints=("planted in a tool result",), **more)
+
+
+ECHO = ("--list", "--tool", "echo", "--arguments", '{{"text": "hello from the lab"}}')
 
 
 # Claude Code. Everything it calls besides the model is switched on: a recording must cope with it.
@@ -156,6 +164,18 @@ SCENARIOS = [
         volatile=("refresh_token",),
     ),
     Scenario("mcp-remote-py", "py", [driver("mcp-remote-stdio", "py", [*LOGIN, *INITIALIZED, *TOOLS], prints=URL_SHOWN)]),
+    Scenario(
+        "reference-ts",
+        "ts",
+        [
+            reference_client("ts", *ECHO, chains=[[*ASKED_FIRST, *LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"], REFRESHED], says="echo: "),
+            reference_client("ts", *ECHO, chains=[[*ASKED_FIRST, *INITIALIZED, *TOOLS, "mcp-delete"]], says="echo: "),
+            reference_client("ts", "--logout", chains=[["revoke"]]),
+        ],
+        options={"LAB_EXPIRE_AFTER": "3"},
+        volatile=("401",),
+    ),
+    Scenario("reference-py", "py", [reference_client("py", *ECHO, chains=[[*ASKED_FIRST, *LOGIN, *ASKED_FIRST, *TOOLS]], says="echo: ")]),
     Scenario("corporate-proxy", "ts", [driver("ts-v1", "ts", [*LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"])], chained=True),
     Scenario(
         "two-at-once",
