@@ -1,8 +1,9 @@
 //! `authtape client`: the reference client.
 
+use super::format::Format;
 use super::{CliError, Exit, Terminal};
 use crate::client::{self, AuthorizeError, Browser, ClientError, HttpError, Note, Notes, Options, Report, Store, Task};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 use std::env;
 use std::io::Write as _;
@@ -61,17 +62,8 @@ pub(super) struct ClientArguments {
     #[arg(long, value_name = "URL", conflicts_with = "client_id")]
     client_metadata_url: Option<Url>,
     /// How to print the result
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-/// How to print the result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Human,
-    /// One JSON document
-    Json,
 }
 
 /// A secret of the command line, which no debug output shows.

@@ -43,17 +43,26 @@ impl Layout {
     /// Columns for rows that are still to come.
     pub(super) fn growing(width: usize) -> Self {
         let width = width.max(NARROWEST);
-        Self { number: 3, at: 6, session: 1, what: 44, request: width, status: STATUS.len(), took: 6, width }.shared()
+        let layout = Self { number: 3, at: 6, session: 1, what: 0, request: 0, status: STATUS.len(), took: 6, width };
+        let rest = layout.rest();
+        // What was called says more than where: it gets the bigger part.
+        let what = (rest * 9 / 16).min(44);
+        Self { what, request: rest - what, ..layout }
     }
 
     /// Divides what is left of the line between the two columns of text.
     fn shared(self) -> Self {
-        let rest = self.width - (self.indent() + 2 + 2 + self.status + 1 + self.took);
+        let rest = self.rest();
         if self.what + self.request <= rest {
             return self;
         }
         let what = self.what.min((rest / 2 + 1).max(rest.saturating_sub(self.request)));
         Self { what, request: rest - what, ..self }
+    }
+
+    /// The room for the two columns of text.
+    fn rest(&self) -> usize {
+        self.width.saturating_sub(self.indent() + 2 + 2 + self.status + 1 + self.took)
     }
 
     /// Where the text begins.

@@ -123,17 +123,17 @@ fn rows_and_events_come_as_they_are_written() {
     not finished: it is still being recorded; until the last pass is done, free
     text may hold secrets that are learned late
 
-      #     at  s  kind                       request                  status   took
-      9  1h06m  12  mcp-get-stream             GET mcp.example.te…/mcp  200      open
+      #     at  s  kind                         request                status   took
+      9  1h06m  12  mcp-get-stream               GET mcp.example.…/mcp  200      open
       9  1h06m     + notifications/progress
-      2  1m01s  1  token-refresh              POST auth.exampl…/token  400     1h02m
+      2  1m01s  1  token-refresh                POST auth.exam…/token  400     1h02m
                    invalid_grant: The refresh token was used before
       9  1h06m     + request "a": sampling/createMessage
       9  1h06m     + answer to 7: error -32601: no
       9  1h06m     + ping
       9  1h06m     + the stream ended after 960ms: the server broke off: connection…
-      !  1h06m     silent                     unnamed host
-      5  1h06m  12  mcp-request tools/list     POST http://mcp.ex…/mcp  401       2ms
+      !  1h06m     silent                       unnamed host
+      5  1h06m  12  mcp-request tools/list       POST http://mcp.…/mcp  401       2ms
                    invalid_token: expired
     "#);
     insta::assert_snapshot!(talk, @r"
