@@ -1,12 +1,12 @@
 //! `authtape client`: the reference client.
 
 use super::format::Format;
+use super::terminal::{harmless, harmless_line, one_line};
 use super::{CliError, Exit, Terminal};
 use crate::client::{self, AuthorizeError, Browser, ClientError, HttpError, Note, Notes, Options, Report, Store, Task};
 use clap::Args;
 use serde_json::{Value, json};
 use std::env;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -95,7 +95,11 @@ pub(super) fn run(arguments: ClientArguments, terminal: &mut Terminal) -> Result
     let runtime = runtime.map_err(|error| CliError::new(Exit::CANNOT_RUN, format_args!("failed to start: {error}")))?;
     let report = runtime.block_on(client::run(url, &task, options)).map_err(|error| failure(&error))?;
     let has_failed = report.result.as_ref().is_some_and(|result| result["isError"] == true);
-    print(&report, format, terminal).map_err(|error| CliError::new(Exit::CANNOT_RUN, format_args!("failed to print: {error}")))?;
+    let text = match format {
+        Format::Human => for_people(&report),
+        Format::Json => format!("{:#}\n", as_json(&report)),
+    };
+    terminal.print(&text)?;
     Ok(if has_failed { Exit::FINDINGS } else { Exit::OK })
 }
 
@@ -114,7 +118,7 @@ impl ClientArguments {
             redirect_port: self.redirect_port,
             login_limit: Duration::from_secs(self.timeout),
             answer_limit: Duration::from_secs(self.answer_timeout),
-            notes: Notes::to(|note| Terminal::new().talk(super::terminal::harmless(&line(note)))),
+            notes: Notes::to(|note| Terminal::new().talk(harmless(&line(note)))),
         };
         Ok((self.url, task, options))
     }
@@ -164,27 +168,26 @@ fn failure(error: &ClientError) -> CliError {
     }
 }
 
-fn print(report: &Report, format: Format, terminal: &mut Terminal) -> std::io::Result<()> {
-    if format == Format::Json {
-        return writeln!(terminal.out(), "{:#}", as_json(report));
+fn for_people(report: &Report) -> String {
+    let mut text = String::new();
+    match report.logged_out {
+        Some(true) => text.push_str("logged out\n"),
+        Some(false) => text.push_str("there was no login\n"),
+        None => {}
     }
-    if let Some(logged_out) = report.logged_out {
-        return writeln!(terminal.out(), "{}", if logged_out { "logged out" } else { "there was no login" });
-    }
-    let out = terminal.out();
     if let Some(server) = &report.server {
         let about = format!("{} {}, MCP {}", server.name, server.version, server.protocol);
-        writeln!(out, "{}", super::terminal::harmless(&about))?;
+        text.extend([one_line(&about).as_str(), "\n"]);
     }
     for tool in report.tools.iter().flatten() {
         let description = tool.description.lines().next().unwrap_or_default();
-        writeln!(out, "  {}", super::terminal::harmless(&format!("{:<20} {description}", tool.name)))?;
+        text.extend(["  ", one_line(&format!("{:<20} {description}", tool.name)).trim_end(), "\n"]);
     }
     for content in report.result.iter().flat_map(|result| result["content"].as_array()).flatten() {
-        let text = content["text"].as_str().map_or_else(|| content.to_string(), str::to_owned);
-        writeln!(out, "{}", super::terminal::harmless(&text))?;
+        let shown = content["text"].as_str().map_or_else(|| content.to_string(), str::to_owned);
+        shown.split('\n').for_each(|line| text.extend([harmless_line(line).as_str(), "\n"]));
     }
-    Ok(())
+    text
 }
 
 fn as_json(report: &Report) -> Value {

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// How long the head of the stream is waited for; some servers send it with the first event only.
-const HEAD: Duration = Duration::from_millis(500);
+const HEAD: Duration = Duration::from_secs(2);
 /// How often in a row a stream that brings nothing is opened again.
 const REOPENINGS: u32 = 5;
 

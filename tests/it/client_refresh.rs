@@ -132,7 +132,7 @@ async fn a_client_that_was_pruned_registers_once_more() {
     assert_eq!((logins(&world), registrations(&world)), (2, 2));
     // Without tokens the client learns it from an authorization page that redirects nobody.
     prune();
-    let run = home.run(&world.url, &["--login", "--timeout", "2"]).await;
+    let run = home.run(&world.url, &["--login", "--timeout", "4"]).await;
     assert_eq!((run.code, registrations(&world)), (Some(0), 3), "{run:?}");
 }
 
