@@ -75,7 +75,8 @@ fn part(table: &mut Table, text: &str, from: usize, ground: Ground, edits: &mut 
     let Some(start) = text[from..head.0].find("name=").map(|index| from + index + 5) else { return };
     let name = text[start..head.0].trim_start_matches('"').split(['"', ';', '\r', '\n']).next().unwrap_or_default();
     let value = head.0 + head.1;
-    let end = text[value..].find("\r\n--").or_else(|| text[value..].find("\n--")).map_or(text.len(), |index| value + index);
+    let end = memmem::find(&text.as_bytes()[value..], b"\n--").map_or(text.len(), |index| value + index);
+    let end = value + text[value..end].trim_end_matches('\r').len();
     replace(table, text, name, value..end, ground, edits);
 }
 
