@@ -6,13 +6,16 @@ use super::sink::CaptureSink;
 use super::wire::Connection;
 use crate::exchange::{Captured, ConnectionEvent, Trouble};
 use http::uri::Authority;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// How many pairs of session and host are remembered.
+const MOST_TRUST: usize = 4096;
 
 /// Shared by all connections of a proxy.
 pub(super) struct Context {
@@ -31,6 +34,8 @@ pub(super) struct Context {
     pub stop: CancellationToken,
     pub numbers: Numbers,
     tunnels: Mutex<HashMap<SocketAddr, Arc<Via>>>,
+    /// Sessions that sent a request over our certificate, with its host.
+    trust: Mutex<HashSet<(u32, Authority)>>,
 }
 
 /// How a request came: on which connection, from whom, and to which server the client had asked to be connected.
@@ -73,7 +78,23 @@ impl Context {
             stop: CancellationToken::new(),
             numbers: Numbers::default(),
             tunnels: Mutex::default(),
+            trust: Mutex::default(),
         }
+    }
+
+    /// A request came over this tunnel, so its session trusts our certificate for that host.
+    pub fn note_trust(&self, via: &Via) {
+        let Some(target) = &via.target else { return };
+        let mut trust = self.trust.lock().unwrap_or_else(PoisonError::into_inner);
+        if trust.len() < MOST_TRUST {
+            trust.insert((via.peer.session, target.clone()));
+        }
+    }
+
+    /// True when a request of the same session came over our certificate for the same host.
+    pub fn is_trusted(&self, via: &Via) -> bool {
+        let Some(target) = &via.target else { return false };
+        self.trust.lock().unwrap_or_else(PoisonError::into_inner).contains(&(via.peer.session, target.clone()))
     }
 
     /// The time since the start of the run.

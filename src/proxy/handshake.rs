@@ -28,6 +28,15 @@ const HEADER: usize = 5;
 /// Of each record as much as a client hello needs to show its random: header, type, length, version, random.
 const START: usize = HEADER + 1 + 3 + 2 + 32;
 
+/// Whether the client's session has used our certificate for the host on another connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// It has.
+    Shown,
+    /// Nothing is known.
+    Open,
+}
+
 /// What the client's records have told so far.
 pub(super) struct Handshake {
     /// The beginning of the record that is being read, header included.
@@ -69,13 +78,14 @@ impl Handshake {
         handshake
     }
 
-    /// What to report of a tunnel on which no request came.
-    pub fn verdict(&self, took: Duration, error: Option<io::Error>) -> (Trouble, String) {
+    /// What to report of a tunnel on which no request came. A client that has used our certificate for the host elsewhere just
+    /// had a connection to spare.
+    pub fn verdict(&self, took: Duration, trust: Trust, error: Option<io::Error>) -> (Trouble, String) {
         let detail = match self.stage {
             Stage::Alert(Some(number)) => return (Trouble::TlsHandshakeFailed, format!("alert {}", alert::name(number))),
             Stage::Alert(None) => "an encrypted alert",
             Stage::Begun | Stage::Encrypting => "closed without an alert",
-            Stage::Finished if took < AT_ONCE => "closed right after the handshake, without an alert or a request",
+            Stage::Finished if took < AT_ONCE && trust == Trust::Open => "closed right after the handshake, without an alert or a request",
             Stage::Finished | Stage::Over => return (Trouble::Silent, "no request after the TLS handshake".to_owned()),
         };
         let error = error.map(|error| format!(" ({})", chain(&error))).unwrap_or_default();

@@ -61,7 +61,9 @@ impl Recording {
     /// Begins with the head of a request.
     pub fn begin(context: &Arc<Context>, via: &Via, head: &request::Parts, url: String) -> Arc<Self> {
         let number = context.next_exchange();
-        via.exchanges.fetch_add(1, Relaxed);
+        if via.exchanges.fetch_add(1, Relaxed) == 0 {
+            context.note_trust(via);
+        }
         let at = context.now();
         let request = RawRequest {
             method: head.method.as_str().to_owned(),

@@ -3,7 +3,7 @@
 
 use super::context::{Context, TunnelEntry, Via};
 use super::forward;
-use super::handshake::{Handshake, Watched};
+use super::handshake::{Handshake, Trust, Watched};
 use super::relay::Relay;
 use super::wire::Wire;
 use crate::exchange::Trouble;
@@ -110,7 +110,8 @@ async fn tls(relay: &Arc<Relay>, via: &Arc<Via>, mut wire: Wire) {
         Err(error) => Err(error),
     };
     if !via.was_used() {
-        let (trouble, detail) = watched.handshake.verdict(began.elapsed(), copied.err());
+        let trust = if relay.context.is_trusted(via) { Trust::Shown } else { Trust::Open };
+        let (trouble, detail) = watched.handshake.verdict(began.elapsed(), trust, copied.err());
         event(&relay.context, via, trouble, detail);
     }
 }

@@ -1,6 +1,7 @@
 //! Layer 5: what the proxy captured becomes scrubbed documents. Knows what is stored, what waits, what is only counted, and
 //! how an open stream is written in parts. Does not know files or sockets; the clock is an argument.
 
+mod body;
 mod finishing;
 mod held;
 mod infer;
@@ -13,7 +14,7 @@ pub use infer::OpenedUrl;
 pub use passed::Passed;
 
 use crate::cassette::{Closing, Entry, Interaction, More};
-use crate::exchange::{Captured, ConnectionEvent, Content, End, Exchange, Frame, Headers, RawExchange};
+use crate::exchange::{Actor, Captured, ConnectionEvent, Content, End, Exchange, Frame, Headers, RawExchange};
 use crate::protocol::{Kind, Learned, RoleMap};
 use crate::scrub::{Counts, Scrubber};
 use held::Held;
@@ -56,10 +57,30 @@ pub struct Tally {
 const EVENTS: usize = 16;
 
 impl Tally {
+    /// Keeps the version that a client gives of itself: `clientInfo` of `initialize` (MCP 2025-11-25, Lifecycle) or of `_meta`
+    /// (2026-07-28).
+    fn note_version(&mut self, exchange: &Exchange, kind: Kind) {
+        if self.client_version.is_some() || kind != Kind::McpRequest || exchange.actor != Actor::Client {
+            return;
+        }
+        let Content::Json(body) = &exchange.request.body.content else { return };
+        let parameters = &body.value["params"];
+        let modern = &parameters["_meta"]["io.modelcontextprotocol/clientInfo"];
+        let version = parameters["clientInfo"]["version"].as_str().or(modern["version"].as_str());
+        self.client_version = version.filter(|version| is_version(version)).map(str::to_owned);
+    }
+
     /// Everything that came through, stored or not.
     pub fn exchanges(&self) -> u64 {
         self.stored.values().flat_map(BTreeMap::values).sum::<u64>() + self.passed.total()
     }
+}
+
+/// A version is short and plain; anything else may be anything.
+fn is_version(text: &str) -> bool {
+    text.len() <= 32
+        && text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+".contains(&b))
 }
 
 /// A stream and what the file has of it.
@@ -253,9 +274,13 @@ impl Recorder {
     /// Looks again at what waited for a role.
     fn name_held(&mut self, out: &mut Vec<Entry>) {
         let roles = &self.roles;
-        for named in self.held.take(|held| roles.classify(held).kind.is_stored()) {
+        for mut named in self.held.take(|held| roles.classify(held).kind.is_stored()) {
             let kind = self.roles.classify(&named).kind;
-            self.store(named, kind, out);
+            if kind == Kind::LlmApi {
+                llm::reduce_to_head(&mut named);
+            }
+            self.scrubber.reclassified(&mut named, kind);
+            self.emit(named, kind, out);
         }
     }
 
@@ -270,7 +295,14 @@ impl Recorder {
             Kind::LlmApi => llm::reduce_to_head(&mut exchange),
             _ => {}
         }
+        self.tally.note_version(&exchange, kind);
         self.scrubber.exchange(&mut exchange, kind);
+        self.emit(exchange, kind, out);
+    }
+
+    /// Counts a scrubbed exchange and hands it on.
+    fn emit(&mut self, mut exchange: Exchange, kind: Kind, out: &mut Vec<Entry>) {
+        body::take_best_view(&mut exchange);
         *self.tally.stored.entry(exchange.session).or_default().entry(kind).or_default() += 1;
         out.push(Entry::Interaction(Box::new(Interaction { exchange, kind })));
     }

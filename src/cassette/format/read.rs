@@ -98,7 +98,7 @@ fn no_header(line: u64) -> FormatError {
 
 fn no_cassette(text: &str) -> FormatError {
     let message = "not a cassette: expected a YAML file that begins with `authtape: 1`".to_owned();
-    FormatError { line: first_line(text), column: 1, message, hint: Some("HAR files and mitmproxy flows are read by `authtape import`") }
+    FormatError { line: first_line(text), column: 1, message, hint: Some("cassettes/README.md shows a whole cassette") }
 }
 
 fn first_line(text: &str) -> u64 {

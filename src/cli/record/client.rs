@@ -82,10 +82,10 @@ pub async fn run_all(
         }
     }
     let session = Attended::begin(number_of(options.setup.len()), options, &home, lab, writer)?;
-    let arguments = adapted(program, arguments, &session, lab, terminal)?;
+    let adapted = adapted(program, arguments, &session, lab, terminal)?;
     let launch = Launch {
         program: program.to_owned(),
-        arguments: arguments.clone(),
+        arguments: adapted,
         caller: lab.caller.clone(),
         environment: session.environment.clone(),
         folder: None,
@@ -93,7 +93,7 @@ pub async fn run_all(
         timeout: options.timeout,
     };
     let ended = launch.start().map_err(|error| refused(&error))?.finish().await;
-    let command: Vec<OsString> = std::iter::once(program.to_owned()).chain(arguments).collect();
+    let command: Vec<OsString> = std::iter::once(program.to_owned()).chain(arguments.iter().cloned()).collect();
     sessions.push(session.end(shown(&command), ended).await);
     Ok(Started { sessions, ended: Some(ended) })
 }

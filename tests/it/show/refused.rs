@@ -81,7 +81,7 @@ fn a_broken_file_is_shown_with_its_line() {
     error: broken.yaml:1:1: not a cassette: expected a YAML file that begins with `authtape: 1`
     1 | hello: �[2J�world
       | ^
-    hint: HAR files and mitmproxy flows are read by `authtape import`
+    hint: cassettes/README.md shows a whole cassette
     ");
     insta::assert_snapshot!(refused(login.replace("detail: the", "detail: &a the"), &["broken.yaml"]), @r"
     error: broken.yaml:51:12: anchors and aliases are no part of the format
