@@ -35,10 +35,10 @@ pub use answer::{Answer, Local};
 pub use context::Numbers;
 pub use credential::{Credential, Peer};
 pub use forward::ERROR_HEADER;
+pub use hudsucker::Body;
 pub use relay::{Admission, Deadlines};
 pub use root::{Root, RootError};
 pub use sink::{BODIES_IN_FLIGHT, CaptureSink, Captures, Received, capture};
-pub use hudsucker::Body;
 pub use wire::{Connection, Connections};
 
 use context::Context;
@@ -107,7 +107,8 @@ pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationTok
     let leaf_key = leaves.key_hash();
     let core = start_core(&context, leaves)?;
     let connections = Connections::default();
-    let relay = Relay { context: Arc::clone(&context), credential, admission, deadlines, connections, accepted: Arc::default(), keys, core };
+    let relay =
+        Relay { context: Arc::clone(&context), credential, admission, deadlines, connections, accepted: Arc::default(), keys, core };
     let relay = Arc::new(relay);
     context.tasks.spawn(relay::accept(Arc::clone(&relay), listener));
     Ok(Running { address, context, relay, leaf_key })

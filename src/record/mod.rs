@@ -1,6 +1,7 @@
 //! Layer 5: what the proxy captured becomes scrubbed documents. Knows what is stored, what waits, what is only counted, and
 //! how an open stream is written in parts. Does not know files or sockets; the clock is an argument.
 
+mod browser;
 mod finishing;
 mod held;
 mod infer;
@@ -13,7 +14,7 @@ pub use infer::OpenedUrl;
 pub use passed::Passed;
 
 use crate::cassette::{Closing, Entry, Interaction, More};
-use crate::exchange::{Captured, ConnectionEvent, Content, End, Exchange, Frame, Headers, RawExchange};
+use crate::exchange::{Actor, Captured, ConnectionEvent, Content, End, Exchange, Frame, Headers, RawExchange};
 use crate::protocol::{Kind, Learned, RoleMap};
 use crate::scrub::{Counts, Scrubber};
 use held::Held;
@@ -183,7 +184,7 @@ impl Recorder {
             }
             return;
         }
-        let kind = self.roles.classify(&open.stream.exchange).kind;
+        let kind = browser::kind_of(&self.roles, &open.stream.exchange);
         if kind == Kind::LlmApi {
             // Its head is written when it is over; what streams by is nobody's business.
             open.stream.take_events();
@@ -228,12 +229,12 @@ impl Recorder {
 
     /// Takes an exchange that is over.
     fn complete(&mut self, mut exchange: Exchange, out: &mut Vec<Entry>) {
-        let kind = self.roles.classify(&exchange).kind;
+        let kind = browser::kind_of(&self.roles, &exchange);
         self.learn(&exchange, kind, out);
         if kind.is_stored() {
             return self.store(exchange, kind, out);
         }
-        if kind == Kind::Other && RoleMap::may_be_named(&exchange) {
+        if kind == Kind::Other && exchange.actor == Actor::Client && RoleMap::may_be_named(&exchange) {
             self.scrubber.exchange(&mut exchange, kind);
             for leaving in self.held.keep(exchange) {
                 self.tally.passed.count(&leaving, Kind::Other);
@@ -245,6 +246,9 @@ impl Recorder {
 
     /// Learns roles; a new role may name exchanges that waited.
     fn learn(&mut self, exchange: &Exchange, kind: Kind, out: &mut Vec<Entry>) {
+        if exchange.actor == Actor::UserAgent && !kind.is_stored() {
+            return;
+        }
         if self.roles.learn(exchange, kind) == Learned::Roles {
             self.name_held(out);
         }
@@ -270,6 +274,7 @@ impl Recorder {
             Kind::LlmApi => llm::reduce_to_head(&mut exchange),
             _ => {}
         }
+        browser::reduce(&mut exchange);
         self.scrubber.exchange(&mut exchange, kind);
         *self.tally.stored.entry(exchange.session).or_default().entry(kind).or_default() += 1;
         out.push(Entry::Interaction(Box::new(Interaction { exchange, kind })));
