@@ -12,6 +12,7 @@ mod open_url;
 mod record;
 mod shared;
 mod show;
+mod start_claude;
 mod terminal;
 
 pub use error::CliError;
@@ -39,6 +40,8 @@ enum Command {
     Demo(demo::DemoArguments),
     #[command(hide = true)]
     OpenUrl(open_url::OpenUrl),
+    #[command(hide = true)]
+    StartClaude(start_claude::StartClaude),
 }
 
 /// Reads the command line, runs the command and says what went wrong.
@@ -63,5 +66,6 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
         Command::Client(arguments) => client::run(*arguments, terminal),
         Command::Demo(arguments) => demo::run(&arguments, terminal),
         Command::OpenUrl(given) => open_url::run(&given),
+        Command::StartClaude(given) => start_claude::run(&given, terminal),
     }
 }

@@ -1,29 +1,43 @@
-//! What answers a request: the real server. Replay will add the player here, and then nothing can dial.
+//! What answers a request: the real server, or something in this process, and then nothing can dial.
 
+use super::Peer;
+use super::forward::text;
 use crate::exchange::Failure;
 use crate::upstream::{RequestBody, Upstream};
-use http::{Request, Response};
+use futures_util::future::BoxFuture;
+use http::{Request, Response, StatusCode};
 use hudsucker::Body;
+use std::sync::Arc;
 
 /// What answers a request.
 #[non_exhaustive]
 pub enum Answer {
     /// The real server.
     Upstream(Upstream),
+    /// This process. Nothing is dialled.
+    Local(Arc<dyn Local>),
+}
+
+/// Makes answers without a server.
+pub trait Local: Send + Sync {
+    /// The response to a request with an absolute URL, as soon as its head is known; the body may follow as it likes.
+    fn answer(&self, peer: Peer, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Failure>>;
 }
 
 impl Answer {
     /// The response to a request with an absolute URL, as soon as its head is there.
-    pub(super) async fn to(&self, request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn to(&self, peer: Peer, request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
         match self {
             Self::Upstream(upstream) => Ok(upstream.send(request).await?.map(Body::from)),
+            Self::Local(local) => local.answer(peer, request).await,
         }
     }
 
-    /// The response to a request that asks for another protocol.
+    /// The response to a request that asks for another protocol. Nothing but a server speaks one.
     pub(super) async fn to_upgrade(&self, request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
         match self {
             Self::Upstream(upstream) => Ok(upstream.send_upgrade(request).await?.map(Body::from)),
+            Self::Local(_) => Ok(text(StatusCode::NOT_IMPLEMENTED, "authtape: no other protocol is spoken here\n".to_owned())),
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn answer(context: &Arc<Context>, via: &Via, scheme: &Scheme, r
     let request = Request::from_parts(head, body);
     let answered = match protocol {
         Some(protocol) => upgrade::pass(context, &via.connection, &recording, request, protocol).await,
-        None => context.answer.to(request).await.map(|response| pass_back(&recording, response)),
+        None => context.answer.to(via.peer, request).await.map(|response| pass_back(&recording, response)),
     };
     answered.unwrap_or_else(|failure| {
         tracing::debug!(exchange = recording.number(), stage = ?failure.stage, "no response");

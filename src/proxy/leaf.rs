@@ -3,16 +3,20 @@
 
 use super::alert::HandshakeKeys;
 use super::root::{Root, RootError};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::uri::Authority;
 use hudsucker::certificate_authority::CertificateAuthority;
 use rcgen::string::Ia5String;
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData,
+    SanType,
 };
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::ResolvesServerCertUsingSni;
 use rustls::{KeyLog, ServerConfig};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +39,11 @@ impl Leaves {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|error| RootError::Make(error.to_string()))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         Ok(Self { root, key, provider, keys, settings: Mutex::default() })
+    }
+
+    /// Base64 of the SHA-256 of the subject public key info (RFC 5280 §4.1.2.7) that all of them share.
+    pub fn key_hash(&self) -> String {
+        STANDARD.encode(Sha256::digest(self.key.subject_public_key_info()))
     }
 
     fn settings(&self, host: &str) -> Arc<ServerConfig> {

@@ -31,10 +31,11 @@ mod tunnel;
 mod upgrade;
 mod wire;
 
-pub use answer::Answer;
+pub use answer::{Answer, Local};
 pub use context::Numbers;
 pub use credential::{Credential, Peer};
 pub use forward::ERROR_HEADER;
+pub use hudsucker::Body;
 pub use relay::{Admission, Deadlines};
 pub use root::{Root, RootError};
 pub use sink::{BODIES_IN_FLIGHT, CaptureSink, Captures, Received, capture};
@@ -91,8 +92,8 @@ pub enum ServeError {
 pub struct Running {
     address: SocketAddr,
     context: Arc<Context>,
-    connections: Connections,
-    deadline: Duration,
+    relay: Arc<Relay>,
+    leaf_key: String,
 }
 
 /// Starts to serve on a bound listener; must be called within a tokio runtime. Cancel `shutdown` to end it and then wait
@@ -102,11 +103,15 @@ pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationTok
     let address = listener.local_addr()?;
     let context = Arc::new(Context::new(sink, answer, started, shutdown.child_token()));
     let keys = Arc::default();
-    let core = start_core(&context, Leaves::new(root, Arc::clone(&keys))?)?;
+    let leaves = Leaves::new(root, Arc::clone(&keys))?;
+    let leaf_key = leaves.key_hash();
+    let core = start_core(&context, leaves)?;
     let connections = Connections::default();
-    let relay = Relay { context: Arc::clone(&context), credential, admission, deadlines, connections: connections.clone(), keys, core };
-    context.tasks.spawn(relay::accept(Arc::new(relay), listener));
-    Ok(Running { address, context, connections, deadline: deadlines.end })
+    let relay =
+        Relay { context: Arc::clone(&context), credential, admission, deadlines, connections, accepted: Arc::default(), keys, core };
+    let relay = Arc::new(relay);
+    context.tasks.spawn(relay::accept(Arc::clone(&relay), listener));
+    Ok(Running { address, context, relay, leaf_key })
 }
 
 impl Running {
@@ -117,7 +122,19 @@ impl Running {
 
     /// The client's open connections, for those who break them on purpose.
     pub fn connections(&self) -> &Connections {
-        &self.connections
+        &self.relay.connections
+    }
+
+    /// Base64 of the SHA-256 of the public key that every certificate shown to clients has: Chromium can be told to trust it.
+    pub fn leaf_key(&self) -> &str {
+        &self.leaf_key
+    }
+
+    /// Opens another port, for a program that can show no credential: on Linux, who comes there as our own user is `peer`.
+    /// Elsewhere nobody is let in. It is closed when the proxy ends.
+    pub fn open_door(&self, listener: TcpListener, peer: Peer) {
+        let relay = Relay { admission: Admission::OwnUser(peer), ..(*self.relay).clone() };
+        self.context.tasks.spawn(relay::accept(Arc::new(relay), listener));
     }
 
     /// The numbers of this run's exchanges, for those that do not come through the proxy.
@@ -131,7 +148,7 @@ impl Running {
         let context = &self.context;
         context.closing.cancelled().await;
         context.finite.close();
-        let finished = timeout(self.deadline, context.finite.wait()).await.is_ok();
+        let finished = timeout(self.relay.deadlines.end, context.finite.wait()).await.is_ok();
         context.stop.cancel();
         context.tasks.close();
         context.open.close();

@@ -9,6 +9,7 @@ use super::wire::Connections;
 use nix::sys::resource::{Resource, getrlimit};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -49,12 +50,15 @@ impl Default for Deadlines {
 }
 
 /// What a client's connection needs.
+#[derive(Clone)]
 pub(super) struct Relay {
     pub context: Arc<Context>,
     pub credential: Credential,
     pub admission: Admission,
     pub deadlines: Deadlines,
     pub connections: Connections,
+    /// Connections of all ports so far.
+    pub accepted: Arc<AtomicU32>,
     pub keys: Arc<HandshakeKeys>,
     /// Where hudsucker listens.
     pub core: SocketAddr,
@@ -64,12 +68,13 @@ pub(super) struct Relay {
 pub(super) async fn accept(relay: Arc<Relay>, listener: TcpListener) {
     let slots = Arc::new(Semaphore::new(slots()));
     let mut rest = SHORTEST_REST;
-    for number in 1.. {
+    loop {
         let accepted = tokio::select! {
             accepted = accept_one(&slots, &listener, &mut rest) => accepted,
             () = relay.context.closing.cancelled() => return,
         };
         let Some((stream, slot)) = accepted else { return };
+        let number = relay.accepted.fetch_add(1, Relaxed) + 1;
         let stop = relay.context.stop.child_token();
         let opened = stream.set_nodelay(true).and_then(|()| relay.connections.open(number, &stream, stop, slot));
         let Ok(connection) = opened else { continue };

@@ -1,7 +1,11 @@
 //! Layer 5: what the proxy captured becomes scrubbed documents. Knows what is stored, what waits, what is only counted, and
 //! how an open stream is written in parts. Does not know files or sockets; the clock is an argument.
 
+<<<<<<< HEAD
 mod body;
+=======
+mod browser;
+>>>>>>> runner
 mod finishing;
 mod held;
 mod infer;
@@ -204,7 +208,7 @@ impl Recorder {
             }
             return;
         }
-        let kind = self.roles.classify(&open.stream.exchange).kind;
+        let kind = browser::kind_of(&self.roles, &open.stream.exchange);
         if kind == Kind::LlmApi {
             // Its head is written when it is over; what streams by is nobody's business.
             open.stream.take_events();
@@ -249,12 +253,12 @@ impl Recorder {
 
     /// Takes an exchange that is over.
     fn complete(&mut self, mut exchange: Exchange, out: &mut Vec<Entry>) {
-        let kind = self.roles.classify(&exchange).kind;
+        let kind = browser::kind_of(&self.roles, &exchange);
         self.learn(&exchange, kind, out);
         if kind.is_stored() {
             return self.store(exchange, kind, out);
         }
-        if kind == Kind::Other && RoleMap::may_be_named(&exchange) {
+        if kind == Kind::Other && exchange.actor == Actor::Client && RoleMap::may_be_named(&exchange) {
             self.scrubber.exchange(&mut exchange, kind);
             for leaving in self.held.keep(exchange) {
                 self.tally.passed.count(&leaving, Kind::Other);
@@ -266,6 +270,9 @@ impl Recorder {
 
     /// Learns roles; a new role may name exchanges that waited.
     fn learn(&mut self, exchange: &Exchange, kind: Kind, out: &mut Vec<Entry>) {
+        if exchange.actor == Actor::UserAgent && !kind.is_stored() {
+            return;
+        }
         if self.roles.learn(exchange, kind) == Learned::Roles {
             self.name_held(out);
         }
@@ -295,7 +302,11 @@ impl Recorder {
             Kind::LlmApi => llm::reduce_to_head(&mut exchange),
             _ => {}
         }
+<<<<<<< HEAD
         self.tally.note_version(&exchange, kind);
+=======
+        browser::reduce(&mut exchange);
+>>>>>>> runner
         self.scrubber.exchange(&mut exchange, kind);
         self.emit(exchange, kind, out);
     }

@@ -2,15 +2,17 @@
 //! `--settings` directly after the program name beats the file (measured with 2.1.329). This adds it, merged into the user's own.
 //!
 //! The settings go into a private file and not into the arguments: the proxy's URL holds the run's credential, and a command
-//! line is readable for everybody on the machine.
+//! line is readable for everybody on the machine. A `claude` that somebody else starts (a setup command's shell, a script) finds
+//! a wrapper first on its PATH that does the same.
 
 use super::bundle::write_private;
-use super::{Environment, Variables};
+use super::{Environment, Variables, program};
 use serde_json::{Map, Value};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 /// What became of a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,20 +25,22 @@ pub enum Adapted {
     NotMerged(String),
 }
 
+const NAME: &str = "claude";
+
 const OPTION: &str = "--settings";
 
 /// The size of a settings file that is read.
 const LIMIT: u64 = 1 << 20;
 
 /// Adds the settings to a command line of Claude Code. `found` is where the program was found; `variables` are those of
-/// [`interception::variables`](super::interception::variables); the file is written into `folder`, which must be private.
+/// [`interception::variables`](super::interception::variables); the settings are written to `file`, in a private folder.
 pub fn adapt(
     program: &OsStr,
     found: &Path,
     arguments: &[OsString],
     variables: &Variables,
     caller: &Environment,
-    folder: &Path,
+    file: &Path,
 ) -> io::Result<Adapted> {
     let Some(place) = place_of_options(program, found, arguments) else { return Ok(Adapted::Unchanged) };
     let (mut kept, given) = without_settings(arguments, place);
@@ -50,10 +54,41 @@ pub fn adapt(
         // A variable cannot be removed there; an empty one counts as unset for those that we remove.
         env.insert(name.to_owned(), value.unwrap_or_default().to_string_lossy().into());
     }
-    let file = folder.join("claude-settings.json");
-    write_private(&file, Value::Object(settings).to_string().as_bytes())?;
-    kept.splice(place..place, [OsString::from(OPTION), file.into_os_string()]);
+    write_private(file, Value::Object(settings).to_string().as_bytes())?;
+    kept.splice(place..place, [OsString::from(OPTION), file.as_os_str().to_owned()]);
     Ok(Adapted::Arguments(kept))
+}
+
+/// The settings file of a session.
+pub fn settings_file(folder: &Path, session: u32) -> PathBuf {
+    folder.join(format!("claude-settings-{session}.json"))
+}
+
+/// Puts a `claude` into a directory that comes first on a client's PATH, if the caller has one: it runs the caller's own with
+/// our settings. `authtape` is our own binary, `file` the settings file of the session.
+pub fn wrap(folder: &Path, authtape: &Path, variables: &Variables, caller: &Environment, file: &Path) -> io::Result<()> {
+    let Ok(found) = program::find(OsStr::new(NAME), caller) else { return Ok(()) };
+    let found = std::path::absolute(found)?;
+    adapt(OsStr::new(NAME), &found, &[], variables, &Environment::default(), file)?;
+    let [authtape, found, file] = [authtape, &found, file].map(quoted);
+    let script = format!("#!/bin/sh\nexec {authtape} start-claude --program {found} --settings {file} -- \"$@\"\n");
+    let wrapper = folder.join(NAME);
+    write_private(&wrapper, script.as_bytes())?;
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o700))
+}
+
+/// What the wrapper does before it becomes the program: the arguments with the session's settings, merged with those among the
+/// arguments. The merged ones go into a file beside `base`, the settings file of the session.
+pub fn adapt_again(found: &Path, arguments: &[OsString], caller: &Environment, base: &Path) -> io::Result<Adapted> {
+    let settings = read(&base.to_string_lossy(), caller).map_err(io::Error::other)?;
+    let env = settings.get("env").and_then(Value::as_object).into_iter().flatten();
+    let variables = env.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect();
+    let file = base.with_extension(format!("{}.json", std::process::id()));
+    adapt(OsStr::new(NAME), found, arguments, &variables, caller, &file)
+}
+
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 /// Where Claude Code's own options begin among the arguments; `None` if the program is another one.
@@ -75,7 +110,7 @@ fn place_of_options(program: &OsStr, found: &Path, arguments: &[OsString]) -> Op
 /// `claude`, `…/@anthropic-ai/claude-code/cli.js`, `…/@anthropic-ai/claude-code-linux-x64/claude`, `~/.local/share/claude/versions/2.1.329`.
 fn is_claude(path: &Path) -> bool {
     let text = path.to_string_lossy();
-    path.file_name() == Some(OsStr::new("claude")) || text.contains("@anthropic-ai/claude-code") || text.contains("/claude/versions/")
+    path.file_name() == Some(OsStr::new(NAME)) || text.contains("@anthropic-ai/claude-code") || text.contains("/claude/versions/")
 }
 
 /// The arguments without the user's own `--settings`, and its value: the last one counts, as for any option.
@@ -129,7 +164,8 @@ mod tests {
         let variables: Variables = [("HTTPS_PROXY", "http://p"), ("NO_PROXY", "")].into_iter().collect();
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         let found = Path::new("/usr/bin/x");
-        match adapt(OsStr::new(program), found, &arguments, &variables, &Environment::default(), folder.path()).unwrap() {
+        match adapt(OsStr::new(program), found, &arguments, &variables, &Environment::default(), &settings_file(folder.path(), 1)).unwrap()
+        {
             Adapted::Arguments(arguments) => {
                 let at = arguments.iter().position(|argument| argument == OPTION).unwrap();
                 let text = fs::read_to_string(&arguments[at + 1]).unwrap();
@@ -162,6 +198,29 @@ mod tests {
         );
         let (arguments, settings) = adapted("claude", &["--settings={\"model\":\"n\"}"]);
         assert_eq!((arguments.len(), &settings["model"]), (2, &"n".into()));
+    }
+
+    #[test]
+    fn a_wrapper_merges_what_it_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let claude = folder.path().join("claude");
+        fs::write(&claude, "").unwrap();
+        fs::set_permissions(&claude, fs::Permissions::from_mode(0o755)).unwrap();
+        let caller: Environment = [("PATH", folder.path())].into_iter().collect();
+        let bin = folder.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        let base = settings_file(folder.path(), 7);
+        let variables: Variables = [("HTTPS_PROXY", "http://p")].into_iter().collect();
+        wrap(&bin, Path::new("/opt/authtape"), &variables, &caller, &base).unwrap();
+        let script = fs::read_to_string(bin.join("claude")).unwrap();
+        assert!(script.contains("'/opt/authtape' start-claude --program ") && script.contains("claude-settings-7.json"), "{script}");
+        let arguments = ["--settings", "{\"model\":\"m\"}", "mcp", "list"].map(OsString::from);
+        let Adapted::Arguments(arguments) = adapt_again(&claude, &arguments, &caller, &base).unwrap() else { panic!("adapted") };
+        assert_eq!(arguments[2..], ["mcp", "list"].map(OsString::from));
+        let merged: Value = serde_json::from_str(&fs::read_to_string(&arguments[1]).unwrap()).unwrap();
+        assert_eq!((&merged["model"], &merged["env"]["HTTPS_PROXY"]), (&"m".into(), &"http://p".into()));
+        wrap(&folder.path().join("none"), Path::new("x"), &variables, &Environment::default(), &base).unwrap();
+        assert!(!folder.path().join("none").exists());
     }
 
     #[test]

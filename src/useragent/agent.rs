@@ -1,6 +1,7 @@
 //! Attends the openers of a session: decides which URL is completed and by whom, and says what came of each.
 
 use super::callback::{CallbackSink, Delivered, deliver};
+use super::chromium::Chromium;
 use super::opened::{Opened, Target};
 use super::shim::Shim;
 use super::walk::{WalkEnd, Walker};
@@ -29,6 +30,8 @@ pub enum Means {
         /// All variables of the caller.
         caller: Arc<Vec<(OsString, OsString)>>,
     },
+    /// A browser behind the proxy.
+    Chromium(Arc<Chromium>),
     /// Nobody.
     None,
 }
@@ -63,7 +66,9 @@ pub enum VisitEnd {
     Stranded(WalkEnd),
     /// `system`: this program shows it.
     Shown(String),
-    /// `system`: no program shows it. One line.
+    /// `chromium`: this program shows it, behind the proxy.
+    Browsing(String),
+    /// `system`, `chromium`: no program shows it. One line.
     NotShown(String),
 }
 
@@ -107,6 +112,7 @@ async fn visit(means: &Means, opened: &Opened) -> VisitEnd {
     match means {
         Means::None => VisitEnd::NobodyCame,
         Means::System { caller } => system::show(opened, caller).map_or_else(VisitEnd::NotShown, VisitEnd::Shown),
+        Means::Chromium(browser) => browser.show(opened).map_or_else(VisitEnd::NotShown, VisitEnd::Browsing),
         Means::Auto { walker, sink } => {
             let Target::Authorization(request) = &opened.target else { return VisitEnd::NotAnAuthorizationRequest };
             match walker.walk(request).await {

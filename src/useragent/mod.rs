@@ -5,6 +5,7 @@
 
 mod agent;
 mod callback;
+mod chromium;
 mod cookies;
 mod opened;
 mod opener;
@@ -14,6 +15,7 @@ mod walk;
 
 pub use agent::{Agent, Means, Visit, VisitEnd};
 pub use callback::{CallbackSink, Delivered, Mark};
+pub use chromium::{Chromium, ChromiumOptions, find_chromium};
 pub use opened::{AuthorizationRequest, Opened, Target};
 pub use opener::{Handed, hand_over, run_original};
 pub use shim::{Display, Shim, variables as opener_variables};

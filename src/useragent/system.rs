@@ -34,7 +34,7 @@ pub(super) fn show(opened: &Opened, caller: &[(OsString, OsString)]) -> Result<S
     Err(reason)
 }
 
-fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
+pub(super) fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name)).filter(|file| file.is_file());
     }

@@ -1,26 +1,20 @@
 //! One client process of a recording: its environment, its openers, its start and its end. Knows in which order sessions run;
 //! how a process is started and ended is the runner's work, who visits a URL the user agent's.
 
-use super::lab::{Clock, Lab};
+use super::lab::Lab;
+use super::session::{self, Attended};
 use super::writer::Writer;
 use crate::cassette::Session;
-use crate::cli::shared::{ClientOptions, Who};
+use crate::cli::shared::ClientOptions;
 use crate::cli::{CliError, Exit, Terminal};
-use crate::exchange::Actor;
 use crate::proxy::Peer;
-use crate::record::OpenedUrl;
 use crate::runner::claude::{self, Adapted};
-use crate::runner::{
-    Ended, Environment, Home, Input, Launch, NoProxy, OwnTerminal, Screen, ServingState, StartError, Variables, interception, program,
-};
-use crate::useragent::{Agent, CallbackSink, Display, Mark, Means, Shim, Visit, VisitEnd, Walker};
+use crate::runner::{Ended, Environment, Input, Launch, OwnTerminal, Screen, ServingState, StartError, program};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::Sender;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use std::os::fd::AsFd;
+use std::path::Path;
+use tokio::io::AsyncWrite;
 
 /// The sessions that ran and how the last one ended; `None` when we only served.
 pub struct Started {
@@ -33,12 +27,13 @@ pub struct Started {
 /// Looks for the program before anything is set up.
 ///
 /// # Errors
-/// It is not there, or cannot be executed.
-pub fn check(command: &[OsString], caller: &Environment) -> Result<(), CliError> {
+/// It is not there, or cannot be executed; the browser that is asked for is not there.
+pub fn check(command: &[OsString], options: &ClientOptions, caller: &Environment) -> Result<(), CliError> {
     match command.first() {
         Some(program) => program::find(program, caller).map(drop).map_err(|error| refused(&error)),
         None => Ok(()),
-    }
+    }?;
+    session::check(options, caller)
 }
 
 /// The command line as a cassette shows it: the program's base name and leading subcommands. The rest may hold anything.
@@ -72,8 +67,8 @@ pub async fn run_all(
     let home = options.home()?;
     let mut sessions = Vec::new();
     for (index, setup) in options.setup.iter().enumerate() {
-        let session = Attended::begin(number_of(index), options, &home, lab, writer)?;
-        let launch = Launch::shell(setup, session.environment.clone(), Screen::Own(OwnTerminal::new(tokio::io::stderr())));
+        let session = Attended::begin(number_of(index), options, &home, lab, writer).await?;
+        let launch = Launch::shell(setup, session.environment().clone(), Screen::Own(terminal_like_ours(tokio::io::stderr())));
         let ended = launch.start().map_err(|error| refused(&error))?.finish().await;
         sessions.push(session.end(vec!["sh".to_owned(), "…".to_owned()], ended).await);
         if ended.exit_code() != 0 {
@@ -81,13 +76,13 @@ pub async fn run_all(
             return Err(CliError::new(Exit::OWN_FAILURE, message).hint("run it by hand to see why; its output is above"));
         }
     }
-    let session = Attended::begin(number_of(options.setup.len()), options, &home, lab, writer)?;
+    let session = Attended::begin(number_of(options.setup.len()), options, &home, lab, writer).await?;
     let adapted = adapted(program, arguments, &session, lab, terminal)?;
     let launch = Launch {
         program: program.to_owned(),
         arguments: adapted,
         caller: lab.caller.clone(),
-        environment: session.environment.clone(),
+        environment: session.environment().clone(),
         folder: None,
         screen: screen(options),
         timeout: options.timeout,
@@ -104,11 +99,11 @@ pub async fn run_all(
 /// The state file for `authtape env` cannot be written.
 pub async fn serve(options: &ClientOptions, lab: &Lab, writer: &Writer, terminal: &mut Terminal) -> Result<Started, CliError> {
     let home = options.home()?;
-    let session = Attended::begin(1, options, &home, lab, writer)?;
+    let session = Attended::begin(1, options, &home, lab, writer).await?;
     let state = ServingState {
         proxy: lab.proxy_url(Peer::client(1)),
         root: lab.root_file(),
-        openers: Some(session.openers.clone()),
+        openers: Some(session.openers().to_owned()),
         pid: std::process::id(),
     };
     let path = ServingState::default_path(&lab.caller);
@@ -133,92 +128,6 @@ async fn stop_asked() {
     }
 }
 
-/// A session whose openers are attended.
-struct Attended {
-    number: u32,
-    environment: Environment,
-    interception: Variables,
-    /// The directory of its openers.
-    openers: PathBuf,
-    agent: JoinHandle<()>,
-    visits: JoinHandle<()>,
-}
-
-impl Attended {
-    fn begin(number: u32, options: &ClientOptions, home: &Home, lab: &Lab, writer: &Writer) -> Result<Self, CliError> {
-        let own = |error: &dyn std::fmt::Display| CliError::new(Exit::OWN_FAILURE, format_args!("cannot prepare the session: {error}"));
-        let proxy = lab.proxy_url(Peer::client(number));
-        let interception = interception::variables(&proxy, &lab.bundles, NoProxy::Emptied);
-        let mut environment = lab.caller.clone().with(&home.variables()).with(&interception).with(&interception::markers(&proxy));
-        let authtape = std::env::current_exe().map_err(|error| own(&error))?;
-        let shim = Shim::install(lab.folder(), &authtape, number).map_err(|error| own(&error))?;
-        let folder = shim.folder().to_owned();
-        let display = if options.user_agent == Who::System { Display::AsItIs } else { Display::Pretended };
-        let mut openers = Variables::new();
-        shim.variables(|name| lab.caller.value(name), display).into_iter().for_each(|(name, value)| openers.set(name, value));
-        environment = environment.with(&openers);
-        let means = means(number, options, lab).map_err(|error| own(&error))?;
-        let (sender, visits) = mpsc::unbounded_channel();
-        let agent = tokio::spawn(Agent::new(means, options.open.into()).attend(shim, sender));
-        let visits = tokio::spawn(note_visits(visits, writer.opened(), lab.clock()));
-        Ok(Self { number, environment, interception, openers: folder, agent, visits })
-    }
-
-    /// The session as the header shows it.
-    async fn end(self, client: Vec<String>, ended: Ended) -> Session {
-        let session = Session {
-            session: self.number,
-            client,
-            exit: match ended {
-                Ended::Exited(code) => Some(code),
-                _ => None,
-            },
-            signal: match ended {
-                Ended::Killed(signal) => Some(signal),
-                _ => None,
-            },
-        };
-        self.leave().await;
-        session
-    }
-
-    async fn leave(self) {
-        self.agent.abort();
-        let _ = self.agent.await;
-        let _ = self.visits.await;
-    }
-}
-
-/// Tells the recorder of URLs that the person's own browser shows.
-async fn note_visits(mut visits: mpsc::UnboundedReceiver<Visit>, opened: Sender<OpenedUrl>, clock: Clock) {
-    while let Some(visit) = visits.recv().await {
-        if matches!(visit.end, VisitEnd::Shown(_)) {
-            let (number, at) = clock.reserve(2);
-            let _ = opened.send(OpenedUrl { number, at, session: visit.opened.session, url: visit.opened.url });
-        }
-    }
-}
-
-fn means(session: u32, options: &ClientOptions, lab: &Lab) -> Result<Means, reqwest::Error> {
-    Ok(match options.user_agent {
-        Who::None => Means::None,
-        Who::System => {
-            let caller = lab.caller.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            Means::System { caller: Arc::new(caller) }
-        }
-        Who::Auto => {
-            let walker = Walker::new(&lab.proxy_url(Peer { session, actor: Actor::UserAgent }), &lab.root)?;
-            let (clock, sink) = (lab.clock(), lab.sink());
-            let begin = Box::new(move || {
-                let (number, at) = clock.reserve(1);
-                Mark { number, connection: 0, at }
-            });
-            let report = Box::new(move |captured| sink.send(captured));
-            Means::Auto { walker, sink: Arc::new(CallbackSink { begin, report }) }
-        }
-    })
-}
-
 /// Claude Code gets our variables by `--settings` too.
 fn adapted(
     program: &OsStr,
@@ -228,7 +137,7 @@ fn adapted(
     terminal: &mut Terminal,
 ) -> Result<Vec<OsString>, CliError> {
     let found = program::find(program, &lab.caller).map_err(|error| refused(&error))?;
-    let adapted = claude::adapt(program, &found, arguments, &session.interception, &lab.caller, lab.folder());
+    let adapted = claude::adapt(program, &found, arguments, session.interception(), &lab.caller, &lab.claude_settings(session.number()));
     match adapted.map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot write settings for the client: {error}")))? {
         Adapted::Unchanged => Ok(arguments.to_vec()),
         Adapted::Arguments(arguments) => Ok(arguments),
@@ -243,9 +152,19 @@ fn screen(options: &ClientOptions) -> Screen {
     if !options.pty || std::io::stdin().is_terminal() {
         return Screen::Inherited;
     }
-    let mut own = OwnTerminal::new(tokio::io::stdout());
+    let mut own = terminal_like_ours(tokio::io::stdout());
     own.input = Some(Input::from_reader(std::io::stdin()));
     Screen::Own(own)
+}
+
+/// A terminal as large as the one that shows its output; 24 rows and 80 columns where nothing does.
+fn terminal_like_ours(output: impl AsyncWrite + Send + Unpin + AsFd + 'static) -> OwnTerminal {
+    let size = terminal_size::terminal_size_of(&output);
+    let mut own = OwnTerminal::new(output);
+    if let Some((columns, rows)) = size {
+        own.size = (rows.0, columns.0);
+    }
+    own
 }
 
 fn number_of(index: usize) -> u32 {

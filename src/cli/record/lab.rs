@@ -6,7 +6,7 @@ use crate::cli::{CliError, Exit};
 use crate::proxy::{
     Admission, Answer, CaptureSink, Captures, Credential, Deadlines, Numbers, Options, Peer, Root, Running, capture, serve,
 };
-use crate::runner::{Bundles, Environment};
+use crate::runner::{Bundles, Environment, claude};
 use crate::upstream::Upstream;
 use std::io;
 use std::net::SocketAddr;
@@ -87,6 +87,11 @@ impl Lab {
     /// The private folder of the run.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The settings file of Claude Code in a session.
+    pub fn claude_settings(&self, session: u32) -> PathBuf {
+        claude::settings_file(self.folder(), session)
     }
 
     /// The file with the run's root certificate.

@@ -1,10 +1,11 @@
 //! `authtape record`: the client behind the proxy, the cassette on the disk. Here stand the arguments and the order of things;
 //! the parts are `output` (is the path good), `lab` (proxy, certificates, folder of the run), `writer` (captures to file),
-//! `client` (one client process) and `summary` (the last screen).
+//! `client` (one client process), `session` (what it is given) and `summary` (the last screen).
 
 mod client;
 mod lab;
 mod output;
+mod session;
 mod summary;
 mod writer;
 
@@ -55,7 +56,7 @@ pub fn run(arguments: &RecordArguments, terminal: &mut Terminal) -> Result<Exit,
     let existing = if arguments.force { Existing::Replace } else { Existing::Refuse };
     output::check(&arguments.output, existing, arguments.raw)?;
     let caller = Environment::of_this_process();
-    client::check(&arguments.command, &caller)?;
+    client::check(&arguments.command, &arguments.client, &caller)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     let runtime = runtime.map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot start: {error}")))?;
     runtime.block_on(record(arguments, &caller, existing, terminal))

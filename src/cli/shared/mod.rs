@@ -58,6 +58,8 @@ pub enum Who {
     Auto,
     /// Your own browser
     System,
+    /// A Chromium or Chrome with a profile of its own behind the proxy: the whole way is seen, no page is stored
+    Chromium,
     /// Nobody comes
     None,
 }
@@ -111,6 +113,7 @@ impl From<Who> for UserAgent {
         match who {
             Who::Auto => Self::Auto,
             Who::System => Self::System,
+            Who::Chromium => Self::Chromium,
             Who::None => Self::None,
         }
     }

@@ -1,0 +1,191 @@
+//! What a client process is given: its variables, its openers and who attends them. Does not start it.
+
+use super::lab::{Clock, Lab};
+use super::writer::Writer;
+use crate::cassette::Session;
+use crate::cli::shared::{ClientOptions, Who};
+use crate::cli::{CliError, Exit};
+use crate::exchange::Actor;
+use crate::proxy::Peer;
+use crate::record::OpenedUrl;
+use crate::runner::{Ended, Environment, Home, NoProxy, Variables, claude, interception};
+use crate::useragent::{
+    Agent, CallbackSink, Chromium, ChromiumOptions, Display, Mark, Means, Shim, Visit, VisitEnd, Walker, find_chromium,
+};
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// What a client process is given.
+pub(in crate::cli) struct Given {
+    /// Its whole environment.
+    pub environment: Environment,
+    /// The part of it that leads through the proxy.
+    pub interception: Variables,
+    /// Its openers.
+    pub shim: Shim,
+}
+
+impl Given {
+    /// Prepares the environment and the openers of a session.
+    pub fn prepare(number: u32, home: &Home, display: Display, lab: &Lab) -> io::Result<Self> {
+        let proxy = lab.proxy_url(Peer::client(number));
+        let interception = interception::variables(&proxy, &lab.bundles, NoProxy::Emptied);
+        let authtape = std::env::current_exe()?;
+        let shim = Shim::install(lab.folder(), &authtape, number)?;
+        claude::wrap(shim.folder(), &authtape, &interception, &lab.caller, &lab.claude_settings(number))?;
+        let openers: Variables = shim.variables(|name| lab.caller.value(name), display).into_iter().collect();
+        let environment = lab.caller.clone().with(&home.variables()).with(&interception);
+        let environment = environment.with(&interception::markers(&proxy)).with(&openers);
+        Ok(Self { environment, interception, shim })
+    }
+}
+
+/// Looks for the browser before anything is set up.
+///
+/// # Errors
+/// `chromium` was asked for and is not there, or not supported on this system.
+pub fn check(options: &ClientOptions, caller: &Environment) -> Result<(), CliError> {
+    if options.user_agent != Who::Chromium {
+        return Ok(());
+    }
+    let others = "--user-agent auto goes the way of the redirects itself, --user-agent system uses your own browser";
+    if !cfg!(target_os = "linux") {
+        let message = "--user-agent chromium works on Linux only so far: elsewhere the proxy cannot tell who a browser belongs to";
+        return Err(CliError::new(Exit::USAGE, message).hint(others));
+    }
+    browser(caller).map(drop).ok_or_else(|| {
+        CliError::new(Exit::USAGE, "--user-agent chromium: no Chromium, Chrome, Edge or Brave on your PATH")
+            .hint(format_args!("install one, for example with `apt-get install chromium`; or else: {others}"))
+    })
+}
+
+fn browser(caller: &Environment) -> Option<PathBuf> {
+    find_chromium(caller.value("PATH").unwrap_or_default())
+}
+
+/// A session whose openers are attended.
+pub struct Attended {
+    number: u32,
+    environment: Environment,
+    interception: Variables,
+    openers: PathBuf,
+    agent: JoinHandle<()>,
+    visits: JoinHandle<()>,
+}
+
+impl Attended {
+    /// Prepares a session and attends its openers.
+    ///
+    /// # Errors
+    /// Files of the run cannot be written, or no port is free.
+    pub async fn begin(number: u32, options: &ClientOptions, home: &Home, lab: &Lab, writer: &Writer) -> Result<Self, CliError> {
+        let display = if options.user_agent == Who::System { Display::AsItIs } else { Display::Pretended };
+        let Given { environment, interception, shim } = Given::prepare(number, home, display, lab).map_err(|error| own(&error))?;
+        let openers = shim.folder().to_owned();
+        let means = means(number, options, lab).await?;
+        let (sender, visits) = mpsc::unbounded_channel();
+        let agent = tokio::spawn(Agent::new(means, options.open.into()).attend(shim, sender));
+        let visits = tokio::spawn(note_visits(visits, writer.opened(), lab.clock()));
+        Ok(Self { number, environment, interception, openers, agent, visits })
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The whole environment of its client.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The part of the environment that leads through the proxy.
+    pub fn interception(&self) -> &Variables {
+        &self.interception
+    }
+
+    /// The directory of its openers.
+    pub fn openers(&self) -> &Path {
+        &self.openers
+    }
+
+    /// The session as the header shows it.
+    pub async fn end(self, client: Vec<String>, ended: Ended) -> Session {
+        let session = Session {
+            session: self.number,
+            client,
+            exit: match ended {
+                Ended::Exited(code) => Some(code),
+                _ => None,
+            },
+            signal: match ended {
+                Ended::Killed(signal) => Some(signal),
+                _ => None,
+            },
+        };
+        self.leave().await;
+        session
+    }
+
+    /// Attends no longer; a browser of the session is closed.
+    pub async fn leave(self) {
+        self.agent.abort();
+        let _ = self.agent.await;
+        let _ = self.visits.await;
+    }
+}
+
+/// Tells the recorder of URLs that the person's own browser shows.
+async fn note_visits(mut visits: mpsc::UnboundedReceiver<Visit>, opened: Sender<OpenedUrl>, clock: Clock) {
+    while let Some(visit) = visits.recv().await {
+        if matches!(visit.end, VisitEnd::Shown(_)) {
+            let (number, at) = clock.reserve(2);
+            let _ = opened.send(OpenedUrl { number, at, session: visit.opened.session, url: visit.opened.url });
+        }
+    }
+}
+
+async fn means(session: u32, options: &ClientOptions, lab: &Lab) -> Result<Means, CliError> {
+    Ok(match options.user_agent {
+        Who::None => Means::None,
+        Who::System => Means::System { caller: Arc::new(variables(&lab.caller)) },
+        Who::Chromium => Means::Chromium(Arc::new(chromium(session, lab).await?)),
+        Who::Auto => {
+            let proxy = lab.proxy_url(Peer { session, actor: Actor::UserAgent });
+            let walker = Walker::new(&proxy, &lab.root).map_err(|error| own(&error))?;
+            let (clock, sink) = (lab.clock(), lab.sink());
+            let begin = Box::new(move || {
+                let (number, at) = clock.reserve(1);
+                Mark { number, connection: 0, at }
+            });
+            let report = Box::new(move |captured| sink.send(captured));
+            Means::Auto { walker, sink: Arc::new(CallbackSink { begin, report }) }
+        }
+    })
+}
+
+/// A browser can show no credential: it gets a port of its own.
+async fn chromium(session: u32, lab: &Lab) -> Result<Chromium, CliError> {
+    let program = browser(&lab.caller).ok_or_else(|| own(&"the browser is gone"))?;
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| own(&error))?;
+    let proxy = listener.local_addr().map_err(|error| own(&error))?;
+    lab.proxy().open_door(listener, Peer { session, actor: Actor::UserAgent });
+    let folder = lab.folder().join(format!("chromium-{session}"));
+    let trusted_key = lab.proxy().leaf_key().to_owned();
+    Ok(Chromium::new(ChromiumOptions { program, folder, proxy, trusted_key, caller: variables(&lab.caller) }))
+}
+
+fn variables(caller: &Environment) -> Vec<(OsString, OsString)> {
+    caller.iter().map(|(name, value): (&OsStr, &OsStr)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn own(error: &dyn fmt::Display) -> CliError {
+    CliError::new(Exit::OWN_FAILURE, format_args!("cannot prepare the session: {error}"))
+}
