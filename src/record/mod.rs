@@ -1,11 +1,8 @@
 //! Layer 5: what the proxy captured becomes scrubbed documents. Knows what is stored, what waits, what is only counted, and
 //! how an open stream is written in parts. Does not know files or sockets; the clock is an argument.
 
-<<<<<<< HEAD
 mod body;
-=======
 mod browser;
->>>>>>> runner
 mod finishing;
 mod held;
 mod infer;
@@ -302,11 +299,8 @@ impl Recorder {
             Kind::LlmApi => llm::reduce_to_head(&mut exchange),
             _ => {}
         }
-<<<<<<< HEAD
         self.tally.note_version(&exchange, kind);
-=======
         browser::reduce(&mut exchange);
->>>>>>> runner
         self.scrubber.exchange(&mut exchange, kind);
         self.emit(exchange, kind, out);
     }
