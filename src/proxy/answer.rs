@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum Answer {
     /// The real server.
-    Upstream(Upstream),
+    Upstream(Box<Upstream>),
     /// This process. Nothing is dialled.
     Local(Arc<dyn Local>),
 }

@@ -200,7 +200,7 @@ mod tests {
     #[tokio::test]
     async fn the_core_takes_nobody_but_the_relay() {
         let (sink, _captures) = capture();
-        let answer = Answer::Upstream(Upstream::new(UpstreamOptions::default()));
+        let answer = Answer::Upstream(Box::new(Upstream::new(UpstreamOptions::default())));
         let context = Arc::new(Context::new(sink, answer, Instant::now(), CancellationToken::new()));
         let leaves = Leaves::new(Arc::new(Root::for_run().unwrap()), Arc::default()).unwrap();
         let core = start_core(&context, leaves).unwrap();

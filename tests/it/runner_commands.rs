@@ -95,7 +95,7 @@ async fn lab() -> Lab {
     let (root, credential) = (Arc::new(Root::for_run().unwrap()), Credential::generate().unwrap());
     let options = Options {
         root: Arc::clone(&root),
-        answer: Answer::Upstream(upstream),
+        answer: Answer::Upstream(Box::new(upstream)),
         sink,
         credential: credential.clone(),
         admission: Admission::CredentialOnly,

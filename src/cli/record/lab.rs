@@ -66,7 +66,7 @@ impl Lab {
         let shutdown = CancellationToken::new();
         let options = Options {
             root: Arc::new(root),
-            answer: Answer::Upstream(Upstream::new(upstream)),
+            answer: Answer::Upstream(Box::new(Upstream::new(upstream))),
             sink: sink.clone(),
             credential: credential.clone(),
             admission: Admission::OwnUser(Peer::client(1)),

@@ -66,7 +66,7 @@ impl Setup {
         let shutdown = CancellationToken::new();
         let options = Options {
             root: Arc::clone(&root),
-            answer: Answer::Upstream(Upstream::new(self.upstream)),
+            answer: Answer::Upstream(Box::new(Upstream::new(self.upstream))),
             sink,
             credential: credential.clone(),
             admission: self.admission,
