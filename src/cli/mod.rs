@@ -4,6 +4,7 @@
 mod ca;
 mod client;
 mod demo;
+mod doctor;
 mod env;
 mod error;
 mod exit;
@@ -35,6 +36,7 @@ enum Command {
     Record(Box<record::RecordArguments>),
     Show(show::ShowArguments),
     Env(env::Env),
+    Doctor(doctor::DoctorArguments),
     Ca(ca::Ca),
     Client(Box<client::ClientArguments>),
     Demo(demo::DemoArguments),
@@ -61,6 +63,7 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
     match command {
         Command::Record(given) => record::run(&given, terminal),
         Command::Show(given) => show::run(&given, terminal),
+        Command::Doctor(given) => doctor::run(&given, terminal),
         Command::Env(given) => env::run(&given, terminal),
         Command::Ca(given) => ca::run(&given, terminal),
         Command::Client(arguments) => client::run(*arguments, terminal),

@@ -59,6 +59,11 @@ pub fn adapt(
     Ok(Adapted::Arguments(kept))
 }
 
+/// True for a command line of Claude Code. `found` is where the program was found.
+pub fn is_claude_code(program: &OsStr, found: &Path, arguments: &[OsString]) -> bool {
+    place_of_options(program, found, arguments).is_some()
+}
+
 /// The settings file of a session.
 pub fn settings_file(folder: &Path, session: u32) -> PathBuf {
     folder.join(format!("claude-settings-{session}.json"))

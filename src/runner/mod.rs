@@ -5,6 +5,7 @@
 mod bundle;
 pub mod claude;
 mod dialect;
+pub mod doctor;
 mod environment;
 mod foreground;
 mod home;

@@ -9,6 +9,7 @@ mod client_mcp;
 mod client_refresh;
 mod client_rmcp;
 mod demo;
+mod doctor;
 mod help;
 mod layers;
 mod proxy;

@@ -53,9 +53,17 @@ impl Lab {
     /// # Errors
     /// An address that is taken or not loopback, options that cannot be read, a temporary folder that cannot be made.
     pub async fn open(network: &NetworkOptions, caller: &Environment) -> Result<(Self, Captures), CliError> {
-        let started = Instant::now();
         let upstream = network.upstream(caller)?;
         let listener = listen(network.listen).await?;
+        Self::start(Answer::Upstream(Box::new(Upstream::new(upstream))), listener, caller)
+    }
+
+    /// Starts the proxy on a bound listener.
+    ///
+    /// # Errors
+    /// A temporary folder that cannot be made, no random numbers.
+    pub fn start(answer: Answer, listener: TcpListener, caller: &Environment) -> Result<(Self, Captures), CliError> {
+        let started = Instant::now();
         let own = |error: &dyn std::fmt::Display| CliError::new(Exit::OWN_FAILURE, format_args!("cannot prepare the run: {error}"));
         let root = Root::for_run().map_err(|error| own(&error))?;
         let credential = Credential::generate().map_err(|error| own(&error))?;
@@ -66,7 +74,7 @@ impl Lab {
         let shutdown = CancellationToken::new();
         let options = Options {
             root: Arc::new(root),
-            answer: Answer::Upstream(Box::new(Upstream::new(upstream))),
+            answer,
             sink: sink.clone(),
             credential: credential.clone(),
             admission: Admission::OwnUser(Peer::client(1)),

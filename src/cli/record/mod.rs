@@ -3,9 +3,9 @@
 //! `client` (one client process), `session` (what it is given) and `summary` (the last screen).
 
 mod client;
-mod lab;
+pub(super) mod lab;
 mod output;
-mod session;
+pub(super) mod session;
 mod summary;
 mod writer;
 
