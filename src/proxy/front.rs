@@ -5,7 +5,7 @@ use super::credential::{Peer, Shown};
 use super::relay::{Admission, Relay};
 use super::wire::{Connection, Wire};
 use super::{forward, own_user, tunnel};
-use crate::exchange::Trouble;
+use crate::exchange::{Actor, Trouble};
 use crate::upstream::chain;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -36,7 +36,9 @@ pub(super) async fn serve(relay: Arc<Relay>, connection: Arc<Connection>, stream
         served = serving => served,
         () = connection.stop.cancelled() => Ok(()),
     };
-    if connection.requests.load(Relaxed) == 0 {
+    // A browser opens connections in advance.
+    let is_spare = matches!(relay.admission, Admission::OwnUser(Peer { actor: Actor::UserAgent, .. }));
+    if connection.requests.load(Relaxed) == 0 && !is_spare {
         let (trouble, detail) = match &served {
             Err(error) if error.is_parse() => (Trouble::NotHttp, chain(error)),
             Err(error) if error.is_timeout() => (Trouble::Silent, "no request within the deadline".to_owned()),

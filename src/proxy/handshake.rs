@@ -78,6 +78,11 @@ impl Handshake {
         handshake
     }
 
+    /// True once the client sent an alert.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.stage, Stage::Alert(_))
+    }
+
     /// What to report of a tunnel on which no request came. A client that has used our certificate for the host elsewhere just
     /// had a connection to spare.
     pub fn verdict(&self, took: Duration, trust: Trust, error: Option<io::Error>) -> (Trouble, String) {

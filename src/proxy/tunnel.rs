@@ -6,7 +6,7 @@ use super::forward;
 use super::handshake::{Handshake, Trust, Watched};
 use super::relay::Relay;
 use super::wire::Wire;
-use crate::exchange::Trouble;
+use crate::exchange::{Actor, Trouble};
 use crate::upstream::chain;
 use bytes::{Buf, Bytes, BytesMut};
 use http::uri::Scheme;
@@ -109,7 +109,9 @@ async fn tls(relay: &Arc<Relay>, via: &Arc<Via>, mut wire: Wire) {
         Ok(()) => copy_bidirectional(&mut watched, &mut core.stream).await,
         Err(error) => Err(error),
     };
-    if !via.was_used() {
+    // Browsers open connections in advance; only one that refuses our certificate is worth a word.
+    let is_spare = via.peer.actor == Actor::UserAgent && !watched.handshake.is_refused();
+    if !via.was_used() && !is_spare {
         let trust = if relay.context.is_trusted(via) { Trust::Shown } else { Trust::Open };
         let (trouble, detail) = watched.handshake.verdict(began.elapsed(), trust, copied.err());
         event(&relay.context, via, trouble, detail);
