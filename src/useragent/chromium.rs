@@ -29,6 +29,8 @@ const QUIET: &[&str] = &[
     "--disable-background-networking",
     "--disable-breakpad",
     "--disable-client-side-phishing-detection",
+    "--allow-browser-signin=false",
+    "--disable-component-extensions-with-background-pages",
     "--disable-component-update",
     "--disable-default-apps",
     "--disable-domain-reliability",
