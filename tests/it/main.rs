@@ -17,5 +17,6 @@ mod record;
 mod runner_commands;
 mod runner_jobs;
 mod runner_process;
+mod runner_record;
 mod runner_useragent;
 mod show;

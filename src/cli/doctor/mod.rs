@@ -16,8 +16,8 @@ use trial::Outcome;
 /// Find out whether a client will be intercepted, and what to do if not
 ///
 /// Looks at the program, at settings files and variables, and starts a small child of the same runtime behind a proxy that
-/// answers by itself. No request leaves this machine, and the client itself is not started, except `claude mcp list` in an empty
-/// home.
+/// answers by itself. No request leaves this machine, and your command is not run; Claude Code is asked for its version and for
+/// `claude mcp list`, in an empty home.
 ///
 /// Exit codes: 0 it will be intercepted as far as can be seen, 1 something prevents it, 2 usage, 4 could not run (no such
 /// command).
