@@ -13,6 +13,10 @@ interop *NAME:
     tests/clients/install
     tests/clients/run {{ NAME }}
 
+# The figures of the README's table, beside hudsucker alone and mitmdump (AUTHTAPE_MITMDUMP, or on PATH).
+bench *PART:
+    cargo bench --bench recording -- {{ PART }}
+
 # Licences, sources and duplicate versions of what we depend on.
 deny:
     cargo deny check bans licenses sources
