@@ -193,7 +193,7 @@ impl Client {
         }
     }
 
-    /// A JSON-RPC request of 160 bytes.
+    /// A JSON-RPC request of 171 bytes; its answer has 229.
     fn tool_call(&self, number: u64) -> Request<Full<Bytes>> {
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":{number:07},"method":"tools/call","params":{{"name":"weather","arguments":{{"place":"Hamburg","days":3,"units":"metric","language":"en","detail":"short"}}}}}}"#
