@@ -9,7 +9,9 @@ mod env;
 mod error;
 mod exit;
 mod format;
+mod log;
 mod open_url;
+mod panics;
 mod record;
 mod shared;
 mod show;
@@ -21,6 +23,7 @@ pub use exit::Exit;
 pub use terminal::Terminal;
 
 use clap::{Parser, Subcommand};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 /// Record an AI client's OAuth and MCP traffic once, replay it anywhere, break it on purpose, see what the client does.
@@ -53,13 +56,18 @@ pub fn main() -> ExitCode {
         Err(error) => return error::report_usage(&error),
     };
     let mut terminal = Terminal::new();
-    match run(arguments.command, &mut terminal) {
-        Ok(exit) => exit.into(),
-        Err(error) => error.report(&mut terminal),
+    panics::watch();
+    let ran = catch_unwind(AssertUnwindSafe(|| run(arguments.command, &mut terminal)));
+    panics::report(&mut terminal);
+    match ran {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(error)) => error.report(&mut terminal),
+        Err(_) => Exit::OWN_FAILURE.into(),
     }
 }
 
 fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    log::start(command.screen())?;
     match command {
         Command::Record(given) => record::run(&given, terminal),
         Command::Show(given) => show::run(&given, terminal),
@@ -70,5 +78,14 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
         Command::Demo(arguments) => demo::run(&arguments, terminal),
         Command::OpenUrl(given) => open_url::run(&given),
         Command::StartClaude(given) => start_claude::run(&given, terminal),
+    }
+}
+
+impl Command {
+    fn screen(&self) -> log::Screen {
+        match self {
+            Self::Record(given) if given.starts_a_client() => log::Screen::Clients,
+            _ => log::Screen::Ours,
+        }
     }
 }

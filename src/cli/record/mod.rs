@@ -17,8 +17,10 @@ use crate::scrub::Policy;
 use clap::Args;
 use client::Started;
 use lab::Lab;
+use nix::sys::signal::Signal;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
 use writer::Writer;
 
 /// Record a client's OAuth and MCP traffic into a cassette
@@ -51,6 +53,13 @@ pub struct RecordArguments {
     command: Vec<OsString>,
 }
 
+impl RecordArguments {
+    /// True where a client gets the terminal.
+    pub fn starts_a_client(&self) -> bool {
+        !self.command.is_empty()
+    }
+}
+
 /// Records until the client ends or, without one, until Ctrl-C.
 pub fn run(arguments: &RecordArguments, terminal: &mut Terminal) -> Result<Exit, CliError> {
     let existing = if arguments.force { Existing::Replace } else { Existing::Refuse };
@@ -68,6 +77,8 @@ fn workers() -> usize {
 }
 
 async fn record(arguments: &RecordArguments, caller: &Environment, existing: Existing, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    // A file that reaches `ulimit -f` is an error of its write then, as a full disk is, and not our end.
+    let _caught = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32));
     let (lab, captures) = Lab::open(&arguments.network, caller).await?;
     let header = header_of(arguments);
     let part = PartFile::create(&arguments.output, &header, existing).map_err(|error| output::explain(&error))?;
