@@ -28,3 +28,4 @@ pub use process::{Ended, GRACE, Launch, Running, Screen};
 pub use program::StartError;
 pub use pty::{Input, OwnTerminal};
 pub use serving::{ServingError, ServingState};
+pub use signals::Stop;

@@ -6,6 +6,32 @@ use std::future::pending;
 use std::io;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
+/// What ends a process that serves: Ctrl-C, `kill`, a terminal that was closed.
+pub struct Stop {
+    streams: [Option<Stream>; 3],
+}
+
+impl Stop {
+    /// Installs the handlers. From here on none of these signals ends this process.
+    ///
+    /// # Errors
+    /// The system refuses a handler.
+    pub fn listen() -> io::Result<Self> {
+        let listen = Listen::new();
+        Ok(Self { streams: [listen.to(Signal::SIGINT)?, listen.to(Signal::SIGTERM)?, listen.to(Signal::SIGHUP)?] })
+    }
+
+    /// Waits until one of them comes.
+    pub async fn asked(&mut self) {
+        let [interrupt, terminate, hang_up] = &mut self.streams;
+        tokio::select! {
+            () = next(interrupt) => {}
+            () = next(terminate) => {}
+            () = next(hang_up) => {}
+        }
+    }
+}
+
 /// What a signal asks for.
 pub(super) enum Notice {
     /// Some child changed its state.
@@ -29,16 +55,14 @@ pub(super) struct Signals {
 impl Signals {
     /// Installs the handlers. From here on none of these signals ends this process.
     pub fn listen() -> io::Result<Self> {
-        let ignored = ignored_signals();
-        let listen = |name: Signal| signal(SignalKind::from_raw(name as i32));
-        let unless_ignored = |name: Signal| if ignored & (1 << (name as i32 - 1)) == 0 { listen(name).map(Some) } else { Ok(None) };
+        let listen = Listen::new();
         Ok(Self {
-            child: listen(Signal::SIGCHLD)?,
-            resumed: listen(Signal::SIGCONT)?,
-            interrupt: unless_ignored(Signal::SIGINT)?,
-            terminate: unless_ignored(Signal::SIGTERM)?,
-            hang_up: unless_ignored(Signal::SIGHUP)?,
-            quit: unless_ignored(Signal::SIGQUIT)?,
+            child: signal(SignalKind::child())?,
+            resumed: signal(SignalKind::from_raw(Signal::SIGCONT as i32))?,
+            interrupt: listen.to(Signal::SIGINT)?,
+            terminate: listen.to(Signal::SIGTERM)?,
+            hang_up: listen.to(Signal::SIGHUP)?,
+            quit: listen.to(Signal::SIGQUIT)?,
         })
     }
 
@@ -52,6 +76,24 @@ impl Signals {
             () = next(&mut self.hang_up) => Notice::PassOn(Signal::SIGHUP),
             () = next(&mut self.quit) => Notice::PassOn(Signal::SIGQUIT),
         }
+    }
+}
+
+/// Listens to what is not ignored.
+struct Listen {
+    ignored: u64,
+}
+
+impl Listen {
+    fn new() -> Self {
+        Self { ignored: ignored_signals() }
+    }
+
+    fn to(&self, name: Signal) -> io::Result<Option<Stream>> {
+        if self.ignored & (1 << (name as i32 - 1)) != 0 {
+            return Ok(None);
+        }
+        signal(SignalKind::from_raw(name as i32)).map(Some)
     }
 }
 

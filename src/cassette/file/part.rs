@@ -34,6 +34,8 @@ pub struct PartFile {
     buffer: String,
     /// How much of the file is written.
     length: u64,
+    /// True after a write that failed, until one succeeds.
+    is_stuck: bool,
 }
 
 /// The name of the file in which a cassette grows: `linear.yaml` → `linear.yaml.part`.
@@ -70,7 +72,7 @@ impl PartFile {
             let private = std::os::unix::fs::PermissionsExt::from_mode(privacy.mode());
             file.set_permissions(private).map_err(CassetteError::io("protect", &path))?;
         }
-        let mut part = Self { file, path, target: target.to_owned(), privacy, existing, buffer: String::new(), length: 0 };
+        let mut part = Self { file, path, target: target.to_owned(), privacy, existing, buffer: String::new(), length: 0, is_stuck: false };
         format::write_header(&Header { finished: false, ..header.clone() }, &mut part.buffer);
         part.buffer.push_str("---\n");
         part.flush()?;
@@ -94,7 +96,7 @@ impl PartFile {
         file.set_len(length).map_err(CassetteError::io("cut", &path))?;
         let privacy = if header.raw { Privacy::Private } else { Privacy::Shared };
         let target = target.to_owned();
-        Ok((Self { file, path, target, privacy, existing: Existing::Refuse, buffer: String::new(), length }, header))
+        Ok((Self { file, path, target, privacy, existing: Existing::Refuse, buffer: String::new(), length, is_stuck: false }, header))
     }
 
     /// Where it is.
@@ -102,14 +104,19 @@ impl PartFile {
         &self.path
     }
 
-    /// Adds a document. It is written with the next [`PartFile::flush`], or now if much is waiting.
+    /// How many bytes wait to be written: much, after writes that failed.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Adds a document. It is written with the next [`PartFile::flush`], or now if much is waiting and the last write succeeded.
     ///
     /// # Errors
     /// As for [`PartFile::flush`].
     pub fn append(&mut self, entry: &Entry) -> Result<(), CassetteError> {
         format::document_of(entry, &mut self.buffer);
         self.buffer.push_str("---\n");
-        if self.buffer.len() >= BATCH { self.flush() } else { Ok(()) }
+        if self.buffer.len() >= BATCH && !self.is_stuck { self.flush() } else { Ok(()) }
     }
 
     /// Writes what is waiting with one call of the system. After it the documents survive the end of this process.
@@ -124,8 +131,10 @@ impl PartFile {
         if let Err(error) = self.file.write_all_at(self.buffer.as_bytes(), self.length) {
             // A torn document at the end is dropped by readers too; that this may fail as well is no further harm.
             let _ = self.file.set_len(self.length);
+            self.is_stuck = true;
             return Err(CassetteError::io("write", &self.path)(error));
         }
+        self.is_stuck = false;
         self.length += self.buffer.len() as u64;
         self.buffer.clear();
         self.buffer.shrink_to(BATCH);

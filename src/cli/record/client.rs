@@ -9,7 +9,7 @@ use crate::cli::shared::ClientOptions;
 use crate::cli::{CliError, Exit, Terminal};
 use crate::proxy::Peer;
 use crate::runner::claude::{self, Adapted};
-use crate::runner::{Ended, Environment, Input, Launch, OwnTerminal, Screen, ServingState, StartError, program};
+use crate::runner::{Ended, Environment, Input, Launch, OwnTerminal, Screen, ServingState, StartError, Stop, program};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -99,6 +99,7 @@ pub async fn run_all(
 /// The state file for `authtape env` cannot be written.
 pub async fn serve(options: &ClientOptions, lab: &Lab, writer: &Writer, terminal: &mut Terminal) -> Result<Started, CliError> {
     let home = options.home()?;
+    let mut stop = Stop::listen().map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot wait for Ctrl-C: {error}")))?;
     let session = Attended::begin(1, options, &home, lab, writer).await?;
     let state = ServingState {
         proxy: lab.proxy_url(Peer::client(1)),
@@ -113,18 +114,26 @@ pub async fn serve(options: &ClientOptions, lab: &Lab, writer: &Writer, terminal
     })?;
     terminal.talk(format_args!("serving on {}; Ctrl-C ends the recording", lab.proxy().address()));
     terminal.talk("in another terminal, before you start the client:  eval \"$(authtape env)\"");
-    stop_asked().await;
+    let mut trouble = writer.trouble();
+    loop {
+        tokio::select! {
+            () = stop.asked() => break,
+            changed = trouble.changed() => match changed {
+                Ok(()) => say_trouble(trouble.borrow_and_update().as_deref(), terminal),
+                // The writer is gone: nothing more will be recorded.
+                Err(_) => break,
+            },
+        }
+    }
     state.remove(&path);
     session.leave().await;
     Ok(Started { sessions: Vec::new(), ended: None })
 }
 
-async fn stop_asked() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+fn say_trouble(trouble: Option<&str>, terminal: &mut Terminal) {
+    match trouble {
+        Some(trouble) => terminal.error(format_args!("{trouble}; what comes waits in memory, as far as it goes")),
+        None => terminal.talk("writing works again"),
     }
 }
 

@@ -69,7 +69,10 @@ impl Lab {
         let credential = Credential::generate().map_err(|error| own(&error))?;
         let folder = tempfile::Builder::new().prefix("authtape-").tempdir().map_err(|error| own(&error))?;
         let pem = root.certificate_pem().to_owned();
-        let bundles = Bundles::write(folder.path(), &pem, caller).map_err(|error| own(&error))?;
+        let bundles = Bundles::write(folder.path(), &pem, caller).map_err(|error| {
+            let message = format!("cannot write certificates into {}: {error}", folder.path().display());
+            CliError::new(Exit::OWN_FAILURE, message).hint("TMPDIR names another folder")
+        })?;
         let (sink, captures) = capture();
         let shutdown = CancellationToken::new();
         let options = Options {

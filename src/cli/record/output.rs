@@ -51,11 +51,12 @@ fn check_folder(path: &Path) -> Result<(), CliError> {
     if !metadata.is_dir() {
         return Err(usage(format_args!("cannot write {}: {} is not a folder", path.display(), folder.display())));
     }
-    tempfile::Builder::new()
-        .prefix(".authtape-")
-        .tempfile_in(folder)
-        .map(drop)
-        .map_err(|error| usage(format_args!("cannot write into {}: {error}", folder.display())).hint("choose another folder with -o"))
+    tempfile::Builder::new().prefix(".authtape-").tempfile_in(folder).map(drop).map_err(|error| {
+        // What tempfile adds names a file that nobody asked for.
+        let text = error.to_string();
+        let cause = text.split(" at path ").next().unwrap_or(&text);
+        usage(format_args!("cannot write into {}: {cause}", folder.display())).hint("choose another folder with -o")
+    })
 }
 
 fn usage(message: impl std::fmt::Display) -> CliError {

@@ -11,11 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// How long the thread sleeps when nothing comes: open streams are written at this pace.
 const PACE: Duration = Duration::from_millis(200);
 /// How long written documents may wait for others while captures keep coming.
-const LATEST: Duration = Duration::from_millis(40);
+const LATEST: Duration = Duration::from_millis(20);
+/// How many bytes of documents wait while writing fails; what comes after that is lost.
+const WAITING: usize = 16 << 20;
 
 /// The thread that writes a recording.
 pub struct Writer {
@@ -23,6 +26,7 @@ pub struct Writer {
     opened: Sender<OpenedUrl>,
     /// Set when nothing more is captured.
     ending: Arc<AtomicBool>,
+    trouble: watch::Receiver<Option<String>>,
 }
 
 /// What became of a recording.
@@ -41,6 +45,10 @@ struct Work {
     entries: Vec<Entry>,
     /// The last failure to write; cleared when writing works again.
     failed: Option<CassetteError>,
+    /// Documents that found no room while writing failed.
+    lost: u64,
+    /// Tells of failures while they last.
+    trouble: watch::Sender<Option<String>>,
     written_at: Instant,
 }
 
@@ -54,16 +62,23 @@ impl Writer {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("no random numbers: {error}")))?;
         let recorder = Recorder::new(Scrubber::new(policy, u64::from_ne_bytes(seed)));
-        let work = Work { part, recorder, entries: Vec::new(), failed: None, written_at: started };
+        let (told, trouble) = watch::channel(None);
+        let work = Work { part, recorder, entries: Vec::new(), failed: None, lost: 0, trouble: told, written_at: started };
         let ending = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&ending);
-        let thread = std::thread::spawn(move || work.run(captures, &urls, started, &until));
-        Ok(Self { thread, opened, ending })
+        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || work.run(captures, &urls, started, &until));
+        let thread = thread.map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot start: {error}")))?;
+        Ok(Self { thread, opened, ending, trouble })
     }
 
     /// A way to tell of a URL that the client opened in a browser which authtape does not drive.
     pub fn opened(&self) -> Sender<OpenedUrl> {
         self.opened.clone()
+    }
+
+    /// Why the file cannot be written at the moment, and when it can again.
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.trouble.clone()
     }
 
     /// Waits until everything captured is written, and finishes the file.
@@ -118,7 +133,9 @@ impl Work {
 
     fn append(&mut self) {
         for entry in self.entries.drain(..) {
-            if let Err(error) = self.part.append(&entry) {
+            if self.part.waiting() > WAITING {
+                self.lost += 1;
+            } else if let Err(error) = self.part.append(&entry) {
                 self.failed = Some(error);
             }
         }
@@ -128,6 +145,14 @@ impl Work {
     fn write(&mut self) {
         self.written_at = Instant::now();
         self.failed = self.part.flush().err();
+        let trouble = self.failed.as_ref().map(ToString::to_string);
+        self.trouble.send_if_modified(|told| {
+            let is_news = told.is_some() != trouble.is_some();
+            if is_news {
+                *told = trouble;
+            }
+            is_news
+        });
     }
 
     fn finish(mut self, header: Header) -> Result<Written, CliError> {
@@ -136,6 +161,10 @@ impl Work {
         let part = self.part.path().to_owned();
         if let Some(error) = self.failed {
             return Err(CliError::new(Exit::OWN_FAILURE, error).hint(format_args!("what was written until then is in {}", part.display())));
+        }
+        if self.lost > 0 {
+            let message = format!("{} documents were lost while {} could not be written", self.lost, part.display());
+            return Err(CliError::new(Exit::OWN_FAILURE, message).hint("the rest is in that file; every command reads it"));
         }
         let header = Header {
             scrubbed: Some(Scrubbed { policy: counts.policy, secrets: counts.secrets, personal: counts.personal }).filter(|_| !header.raw),
