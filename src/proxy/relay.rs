@@ -6,22 +6,21 @@ use super::context::Context;
 use super::credential::{Credential, Peer};
 use super::front;
 use super::wire::Connections;
-use nix::sys::resource::{Resource, getrlimit};
+use crate::exchange::Trouble;
+use crate::upstream::Descriptors;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// A tunnel holds the client's socket, two to the core and one to the server.
-const SOCKETS: u64 = 4;
-/// Left for files, the runtime and the client's own pipes.
-const SPARE: u64 = 64;
-const MOST: u64 = 10_000;
+use tokio::time::timeout;
 
 const SHORTEST_REST: Duration = Duration::from_millis(10);
 const LONGEST_REST: Duration = Duration::from_secs(1);
+/// How long clients wait for one another before we say so.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Who is let in without the credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +65,15 @@ pub(super) struct Relay {
 
 /// Accepts connections until the proxy ends.
 pub(super) async fn accept(relay: Arc<Relay>, listener: TcpListener) {
-    let slots = Arc::new(Semaphore::new(slots()));
+    let descriptors = Descriptors::of_this_process();
+    let slots = Arc::new(Semaphore::new(descriptors.clients));
     let mut rest = SHORTEST_REST;
     loop {
         let accepted = tokio::select! {
-            accepted = accept_one(&slots, &listener, &mut rest) => accepted,
+            accepted = async {
+                let slot = take_slot(&relay.context, number, descriptors, &slots).await?;
+                Some((accept_one(&listener, &mut rest).await, slot))
+            } => accepted,
             () = relay.context.closing.cancelled() => return,
         };
         let Some((stream, slot)) = accepted else { return };
@@ -82,13 +85,24 @@ pub(super) async fn accept(relay: Arc<Relay>, listener: TcpListener) {
     }
 }
 
-async fn accept_one(slots: &Arc<Semaphore>, listener: &TcpListener, rest: &mut Duration) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+/// Waits for the file descriptors that a client's connection takes, and says so where that is long.
+async fn take_slot(context: &Context, number: u32, descriptors: Descriptors, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    let mut slot = pin!(Arc::clone(slots).acquire_owned());
+    if let Ok(slot) = timeout(PATIENCE, &mut slot).await {
+        return slot.ok();
+    }
+    let Descriptors { clients, limit, .. } = descriptors;
+    let detail = format!("{clients} connections are open, as many as `ulimit -n` ({limit}) allows; further ones wait");
+    context.event(number, None, Trouble::ConnectRefused, None, detail);
+    slot.await.ok()
+}
+
+async fn accept_one(listener: &TcpListener, rest: &mut Duration) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 *rest = SHORTEST_REST;
-                return Some((stream, slot));
+                return stream;
             }
             // Out of file descriptors or memory: hyper would try again at once, for ever.
             Err(error) => {
@@ -98,9 +112,4 @@ async fn accept_one(slots: &Arc<Semaphore>, listener: &TcpListener, rest: &mut D
             }
         }
     }
-}
-
-fn slots() -> usize {
-    let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
-    usize::try_from((files.saturating_sub(SPARE) / SOCKETS).clamp(16, MOST)).unwrap_or(16)
 }

@@ -1,6 +1,7 @@
 //! The TCP connection below TLS: direct, to an address given by `--connect-to`, or through the parent proxy.
 
 use super::connect_to::ConnectTo;
+use super::descriptors::Descriptors;
 use super::error::ConnectError;
 use super::parent::{ParentProxy, Route};
 use crate::exchange::Stage;
@@ -16,9 +17,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tower_service::Service;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+/// How long a dial waits for another connection to end when as many are open as file descriptors allow: longer than an idle one
+/// is kept.
+const SLOT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Dials the TCP connection of a URL.
 #[derive(Clone)]
@@ -26,6 +32,8 @@ pub(super) struct Dial {
     tcp: HttpConnector,
     connect_to: Arc<ConnectTo>,
     parent: ParentProxy,
+    descriptors: Descriptors,
+    slots: Arc<Semaphore>,
 }
 
 /// A TCP connection.
@@ -33,6 +41,7 @@ pub(super) struct Line {
     stream: TokioIo<TcpStream>,
     /// True where the other end is a proxy that wants absolute URLs.
     wants_absolute: bool,
+    _slot: OwnedSemaphorePermit,
 }
 
 pub(super) type Dialling<T> = Pin<Box<dyn Future<Output = Result<T, ConnectError>> + Send>>;
@@ -43,7 +52,9 @@ impl Dial {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_LIMIT));
-        Self { tcp, connect_to: Arc::new(connect_to), parent }
+        let descriptors = Descriptors::of_this_process();
+        let slots = Arc::new(Semaphore::new(descriptors.servers));
+        Self { tcp, connect_to: Arc::new(connect_to), parent, descriptors, slots }
     }
 
     /// The `proxy-authorization` that a plain http request through the parent proxy carries itself.
@@ -75,15 +86,26 @@ impl Dial {
                 if let Some(credential) = credential {
                     tunnel = tunnel.with_auth(credential);
                 }
+                let slot = Self::slot(self.slots, self.descriptors).await?;
                 let stream = tunnel.call(uri).await.map_err(|error| ConnectError::new(error).at_parent())?;
-                Ok(Line { stream, wants_absolute: false })
+                Ok(Line { stream, wants_absolute: false, _slot: slot })
             }
         }
     }
 
     async fn direct(&mut self, uri: Uri) -> Result<Line, ConnectError> {
+        let slot = Self::slot(Arc::clone(&self.slots), self.descriptors).await?;
         let stream = self.tcp.call(uri).await.map_err(ConnectError::new)?;
-        Ok(Line { stream, wants_absolute: false })
+        Ok(Line { stream, wants_absolute: false, _slot: slot })
+    }
+
+    async fn slot(slots: Arc<Semaphore>, descriptors: Descriptors) -> Result<OwnedSemaphorePermit, ConnectError> {
+        let slot = timeout(SLOT_LIMIT, slots.acquire_owned()).await.ok().and_then(Result::ok);
+        slot.ok_or_else(|| {
+            let Descriptors { servers, limit, .. } = descriptors;
+            let source = format!("{servers} connections to servers are open, as many as `ulimit -n` ({limit}) allows").into();
+            ConnectError { stage: Stage::Connect, source }
+        })
     }
 }
 

@@ -3,12 +3,14 @@
 
 mod connect_to;
 mod connector;
+mod descriptors;
 mod dial;
 mod error;
 mod parent;
 mod roots;
 
 pub use connect_to::{BadConnectTo, ConnectTo};
+pub use descriptors::Descriptors;
 pub use error::{UpstreamError, chain};
 pub use parent::{BadProxyUrl, ParentProxy, ProxyVariables};
 pub use roots::{BadRoots, ExtraRoots};
