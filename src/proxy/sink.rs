@@ -2,7 +2,8 @@
 //! is queued. Does not look into messages.
 
 use crate::exchange::Captured;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +15,9 @@ pub const BODIES_IN_FLIGHT: usize = 32 << 20;
 const CROWDED: usize = 1024;
 /// A new request waits while more bytes of bodies than this are queued.
 const HEAVY: usize = BODIES_IN_FLIGHT / 2;
+/// A new request waits while the oldest queued message is older than this: what was forwarded a tenth of a second ago has to be
+/// in the file, on a slow machine too.
+const OLD: Duration = Duration::from_millis(20);
 /// How long messages gather once the receiver had to wait: a wake-up for each would cost more than the work.
 const GATHER: Duration = Duration::from_millis(1);
 
@@ -44,13 +48,31 @@ pub enum Received {
 struct Entry {
     message: Captured,
     bytes: usize,
+    /// When it was sent, in microseconds of the queue.
+    sent: u64,
+}
+
+/// A request that waits, until it is dropped.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
 }
 
 /// Closes the queue when the last sink goes.
 struct Sender(Arc<Queue>);
 
-#[derive(Default)]
 struct Queue {
+    began: Instant,
     waiting: Mutex<Waiting>,
     arrived: Condvar,
     /// Messages sent and not yet handed out.
@@ -59,9 +81,16 @@ struct Queue {
     bytes: AtomicUsize,
     /// Bytes of bodies kept anywhere: in open exchanges and in `bytes`.
     kept: AtomicUsize,
+    /// When the oldest message was sent that is not dealt with, in microseconds; `NONE` without one.
+    oldest: AtomicU64,
+    /// Requests that wait.
+    requests: AtomicUsize,
     room: Notify,
     abandoned: AtomicBool,
 }
+
+/// No message is old.
+const NONE: u64 = u64::MAX;
 
 #[derive(Default)]
 struct Waiting {
@@ -73,7 +102,7 @@ struct Waiting {
 
 /// A sink with its receiver.
 pub fn capture() -> (CaptureSink, Captures) {
-    let queue = Arc::new(Queue::default());
+    let queue = Arc::new(Queue::new());
     let sink = CaptureSink(Arc::new(Sender(Arc::clone(&queue))));
     (sink, Captures { queue, batch: Vec::new(), working_on: 0 })
 }
@@ -93,8 +122,10 @@ impl CaptureSink {
         }
         queue.messages.fetch_add(1, SeqCst);
         queue.bytes.fetch_add(bytes, SeqCst);
+        let sent = queue.now();
+        let _ = queue.oldest.compare_exchange(NONE, sent, SeqCst, SeqCst);
         let mut waiting = queue.waiting();
-        waiting.entries.push(Entry { message, bytes });
+        waiting.entries.push(Entry { message, bytes, sent });
         if std::mem::take(&mut waiting.asleep) {
             drop(waiting);
             queue.arrived.notify_one();
@@ -122,13 +153,17 @@ impl CaptureSink {
     /// Waits until the receiver has caught up enough for another request.
     pub async fn room(&self) {
         let queue = self.queue();
-        while queue.is_crowded() {
-            let roomy = queue.room.notified();
-            tokio::pin!(roomy);
+        if !queue.is_crowded() {
+            return;
+        }
+        let _counted = Counted::new(&queue.requests);
+        loop {
+            let mut roomy = pin!(queue.room.notified());
             roomy.as_mut().enable();
-            if queue.is_crowded() {
-                roomy.await;
+            if !queue.is_crowded() {
+                return;
             }
+            roomy.await;
         }
     }
 
@@ -149,23 +184,23 @@ impl Captures {
 
     /// The message that was handed out last has been dealt with.
     fn finish_work(&mut self) {
+        let queue = &self.queue;
         let bytes = std::mem::take(&mut self.working_on);
-        let was_crowded = self.queue.is_crowded();
-        self.queue.bytes.fetch_sub(bytes, SeqCst);
-        self.queue.kept.fetch_sub(bytes, SeqCst);
-        if was_crowded && !self.queue.is_crowded() {
-            self.queue.room.notify_waiters();
+        queue.bytes.fetch_sub(bytes, SeqCst);
+        queue.kept.fetch_sub(bytes, SeqCst);
+        if self.batch.is_empty() {
+            let waiting = queue.waiting();
+            queue.oldest.store(waiting.entries.first().map_or(NONE, |entry| entry.sent), SeqCst);
         }
+        queue.let_in();
     }
 
     fn next_of_batch(&mut self) -> Option<Captured> {
-        let Entry { message, bytes } = self.batch.pop()?;
+        let Entry { message, bytes, sent } = self.batch.pop()?;
         self.working_on = bytes;
-        let was_crowded = self.queue.is_crowded();
+        self.queue.oldest.store(sent, SeqCst);
         self.queue.messages.fetch_sub(1, SeqCst);
-        if was_crowded && !self.queue.is_crowded() {
-            self.queue.room.notify_waiters();
-        }
+        self.queue.let_in();
         Some(message)
     }
 
@@ -231,12 +266,46 @@ impl Drop for Sender {
 }
 
 impl Queue {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            waiting: Mutex::default(),
+            arrived: Condvar::new(),
+            messages: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            kept: AtomicUsize::new(0),
+            oldest: AtomicU64::new(NONE),
+            requests: AtomicUsize::new(0),
+            room: Notify::new(),
+            abandoned: AtomicBool::new(false),
+        }
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(NONE - 1)
+    }
+
     fn is_crowded(&self) -> bool {
-        !self.abandoned.load(SeqCst) && (self.messages.load(SeqCst) > CROWDED || self.bytes.load(SeqCst) > HEAVY)
+        !self.abandoned.load(SeqCst) && (self.messages.load(SeqCst) > CROWDED || self.bytes.load(SeqCst) > HEAVY || self.lag() > OLD)
+    }
+
+    /// The age of the oldest message that is not dealt with.
+    fn lag(&self) -> Duration {
+        match self.oldest.load(SeqCst) {
+            NONE => Duration::ZERO,
+            oldest => Duration::from_micros(self.now().saturating_sub(oldest)),
+        }
+    }
+
+    /// Lets waiting requests look again.
+    fn let_in(&self) {
+        if self.requests.load(SeqCst) > 0 && !self.is_crowded() {
+            self.room.notify_waiters();
+        }
     }
 }
 
@@ -289,6 +358,22 @@ mod tests {
         let mut waiting = Box::pin(sink.room());
         assert!(futures_util::poll!(&mut waiting).is_pending());
         assert!(matches!(captures.recv(Duration::ZERO), Received::Message(_)));
+        waiting.await;
+    }
+
+    #[tokio::test]
+    async fn a_request_waits_while_a_message_is_old() {
+        let (sink, mut captures) = capture();
+        (0..2).for_each(|number| sink.send(message(number)));
+        sink.queue().oldest.store(0, SeqCst);
+        while sink.queue().lag() <= OLD {
+            thread::yield_now();
+        }
+        let mut waiting = Box::pin(sink.room());
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        assert!(matches!(captures.recv(Duration::ZERO), Received::Message(_)));
+        assert!(matches!(captures.recv(Duration::ZERO), Received::Message(_)));
+        assert!(matches!(captures.recv(Duration::ZERO), Received::Nothing));
         waiting.await;
     }
 
