@@ -2,7 +2,7 @@
 
 use super::context::{Context, Via};
 use super::recording::{Recording, Side};
-use super::tee::Tee;
+use super::tee::{Lent, Tee};
 use super::{headers, upgrade};
 use crate::exchange::{Failure, Stage};
 use crate::upstream::RequestBody;
@@ -26,8 +26,8 @@ pub(super) async fn answer(context: &Arc<Context>, via: &Via, scheme: &Scheme, r
     };
     let recording = Recording::begin(context, via, &head, uri.to_string());
     context.sink.room().await;
-    let body = Tee::new(body, Side::Request, Arc::clone(&recording));
-    let body: RequestBody = UnsyncBoxBody::new(body.map_err(Into::into));
+    let lent = Lent::new(Tee::new(body, Side::Request, Arc::clone(&recording)));
+    let body: RequestBody = UnsyncBoxBody::new(lent.clone().map_err(Into::into));
     let protocol = headers::upgrade(&head.headers).filter(|_| head.version < Version::HTTP_2);
     headers::strip(&mut head.headers);
     headers::join_cookies(&mut head.headers);
@@ -40,12 +40,16 @@ pub(super) async fn answer(context: &Arc<Context>, via: &Via, scheme: &Scheme, r
         Some(protocol) => upgrade::pass(context, &via.connection, &recording, request, protocol).await,
         None => context.answer.to(via.peer, request).await.map(|response| pass_back(&recording, response)),
     };
-    answered.unwrap_or_else(|failure| {
-        tracing::debug!(exchange = recording.number(), stage = ?failure.stage, "no response");
-        let response = bad_gateway(&failure);
-        recording.fail(failure);
-        response
-    })
+    match answered {
+        Ok(response) => response,
+        Err(failure) => {
+            tracing::debug!(exchange = recording.number(), stage = ?failure.stage, "no response");
+            lent.read_rest().await;
+            let response = bad_gateway(&failure);
+            recording.fail(failure);
+            response
+        }
+    }
 }
 
 /// A response on its way to the client.

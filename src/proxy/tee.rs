@@ -1,15 +1,18 @@
 //! A body on its way through: each frame passes as it comes, and the recording sees it.
 
 use super::recording::{Recording, Side};
-use crate::exchange::End;
+use crate::exchange::{BODY_LIMIT, End};
 use crate::upstream::chain;
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use hudsucker::Body;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// A body that is recorded while it passes.
 pub(super) struct Tee {
@@ -51,6 +54,56 @@ impl Tee {
             // The outermost text only says "network error".
             Side::Response => End::ServerGone(error.source().map_or_else(|| error.to_string(), chain)),
         }
+    }
+}
+
+/// A request body that is lent to whoever sends it: if it is given back unread, because there was no server, what the client
+/// wanted is still to be had.
+#[derive(Clone)]
+pub(super) struct Lent(Arc<Mutex<Tee>>);
+
+/// How long the rest of a request may take that nobody will get.
+const REST: Duration = Duration::from_secs(1);
+
+impl Lent {
+    pub fn new(tee: Tee) -> Self {
+        Self(Arc::new(Mutex::new(tee)))
+    }
+
+    /// Reads what was not read, for the recording alone; not past what is stored.
+    pub async fn read_rest(mut self) {
+        let read = async {
+            let mut read = 0;
+            while let Some(Ok(frame)) = self.frame().await {
+                read += frame.data_ref().map_or(0, Bytes::len);
+                if read > BODY_LIMIT {
+                    return;
+                }
+            }
+        };
+        // A client that waits for a `100 Continue` sends nothing.
+        let _ = timeout(REST, read).await;
+    }
+
+    fn tee(&self) -> MutexGuard<'_, Tee> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HttpBody for Lent {
+    type Data = Bytes;
+    type Error = hudsucker::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hudsucker::Error>>> {
+        Pin::new(&mut *self.tee()).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.tee().is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.tee().size_hint()
     }
 }
 
