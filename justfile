@@ -20,3 +20,11 @@ bench *PART:
 # Licences, sources and duplicate versions of what we depend on.
 deny:
     cargo deny check bans licenses sources
+
+# A thousand kills at random moments of a recording (CI does a hundred).
+kills number="1000":
+    AUTHTAPE_KILLS={{ number }} cargo test --test it record::kills -- --nocapture
+
+# Memory while recording a hundred thousand exchanges (CI does some thousand).
+memory number="100000":
+    AUTHTAPE_EXCHANGES={{ number }} cargo test --test it record::memory -- --nocapture

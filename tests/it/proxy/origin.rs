@@ -268,7 +268,7 @@ impl TestAuthority {
         self.0.pem()
     }
 
-    fn acceptor(&self, protocols: &[&[u8]]) -> TlsAcceptor {
+    pub fn acceptor(&self, protocols: &[&[u8]]) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let names = ["localhost", "127.0.0.1", "::1", "mcp.example.test", "auth.example.test"].map(str::to_owned);
         let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.0).unwrap();
