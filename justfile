@@ -23,8 +23,8 @@ deny:
 
 # A thousand kills at random moments of a recording (CI does a hundred).
 kills number="1000":
-    AUTHTAPE_KILLS={{ number }} cargo test --test it record::kills -- --nocapture
+    AUTHTAPE_KILLS={{ number }} cargo test --test it hard::kills -- --nocapture
 
 # Memory while recording a hundred thousand exchanges (CI does some thousand).
 memory number="100000":
-    AUTHTAPE_EXCHANGES={{ number }} cargo test --test it record::memory -- --nocapture
+    AUTHTAPE_EXCHANGES={{ number }} cargo test --test it hard::memory -- --nocapture

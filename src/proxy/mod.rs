@@ -41,6 +41,7 @@ pub use root::{Root, RootError};
 pub use sink::{BODIES_IN_FLIGHT, CaptureSink, Captures, Received, capture};
 pub use wire::{Connection, Connections};
 
+use crate::upstream::Descriptors;
 use context::Context;
 use handler::{Handler, NoConnector};
 use leaf::Leaves;
@@ -50,6 +51,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -107,8 +109,11 @@ pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationTok
     let leaf_key = leaves.key_hash();
     let core = start_core(&context, leaves)?;
     let connections = Connections::default();
+    let descriptors = Descriptors::of_this_process();
+    let slots = Arc::new(Semaphore::new(descriptors.clients));
+    let accepted = Arc::default();
     let relay =
-        Relay { context: Arc::clone(&context), credential, admission, deadlines, connections, accepted: Arc::default(), keys, core };
+        Relay { context: Arc::clone(&context), credential, admission, deadlines, connections, accepted, descriptors, slots, keys, core };
     let relay = Arc::new(relay);
     context.tasks.spawn(relay::accept(Arc::clone(&relay), listener));
     Ok(Running { address, context, relay, leaf_key })

@@ -58,6 +58,9 @@ pub(super) struct Relay {
     pub connections: Connections,
     /// Connections of all ports so far.
     pub accepted: Arc<AtomicU32>,
+    /// How many connections of all ports may be open at once.
+    pub descriptors: Descriptors,
+    pub slots: Arc<Semaphore>,
     pub keys: Arc<HandshakeKeys>,
     /// Where hudsucker listens.
     pub core: SocketAddr,
@@ -65,13 +68,11 @@ pub(super) struct Relay {
 
 /// Accepts connections until the proxy ends.
 pub(super) async fn accept(relay: Arc<Relay>, listener: TcpListener) {
-    let descriptors = Descriptors::of_this_process();
-    let slots = Arc::new(Semaphore::new(descriptors.clients));
     let mut rest = SHORTEST_REST;
     loop {
         let accepted = tokio::select! {
             accepted = async {
-                let slot = take_slot(&relay.context, number, descriptors, &slots).await?;
+                let slot = take_slot(&relay).await?;
                 Some((accept_one(&listener, &mut rest).await, slot))
             } => accepted,
             () = relay.context.closing.cancelled() => return,
@@ -86,14 +87,15 @@ pub(super) async fn accept(relay: Arc<Relay>, listener: TcpListener) {
 }
 
 /// Waits for the file descriptors that a client's connection takes, and says so where that is long.
-async fn take_slot(context: &Context, number: u32, descriptors: Descriptors, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    let mut slot = pin!(Arc::clone(slots).acquire_owned());
+async fn take_slot(relay: &Relay) -> Option<OwnedSemaphorePermit> {
+    let mut slot = pin!(Arc::clone(&relay.slots).acquire_owned());
     if let Ok(slot) = timeout(PATIENCE, &mut slot).await {
         return slot.ok();
     }
-    let Descriptors { clients, limit, .. } = descriptors;
+    let Descriptors { clients, limit, .. } = relay.descriptors;
     let detail = format!("{clients} connections are open, as many as `ulimit -n` ({limit}) allows; further ones wait");
-    context.event(number, None, Trouble::ConnectRefused, None, detail);
+    let number = relay.accepted.load(Relaxed) + 1;
+    relay.context.event(number, None, Trouble::ConnectRefused, None, detail);
     slot.await.ok()
 }
 

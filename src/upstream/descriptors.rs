@@ -29,7 +29,7 @@ impl Descriptors {
 
     fn under(limit: u64) -> Self {
         let free = limit - SPARE.min(limit / 2);
-        let servers = free * 2 / 5;
+        let servers = free / 5 * 2;
         let share = |number: u64| usize::try_from(number.clamp(1, MOST)).unwrap_or(1);
         Self { clients: share((free - servers) / TUNNEL), servers: share(servers), limit }
     }

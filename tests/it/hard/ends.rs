@@ -15,7 +15,7 @@ fn result(_: Request<Bytes>) -> Answer {
 
 /// The client of these tests: one call by the test binary itself, which needs no other program.
 fn calling() -> String {
-    format!("'{}' record::ends::one_call --exact --ignored >/dev/null", std::env::current_exe().unwrap().display())
+    format!("'{}' hard::ends::one_call --exact --ignored >/dev/null", std::env::current_exe().unwrap().display())
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn under_a_client(seed: u64, server: std::net::SocketAddr, sightings: &Arc
     let place = Place::new();
     let exe = std::env::current_exe().unwrap();
     let rule = format!("{HOST}:443={server}");
-    let client = [exe.to_str().unwrap(), "record::load::client", "--exact", "--ignored", "--nocapture"];
+    let client = [exe.to_str().unwrap(), "hard::load::client", "--exact", "--ignored", "--nocapture"];
     let mut command = place.record(&["--connect-to", &rule], &client);
     command.env("AUTHTAPE_TEST_LOAD", seed.to_string());
     let mut recorder = place.run(command);
