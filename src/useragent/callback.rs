@@ -11,6 +11,10 @@ use url::Url;
 /// A client may exchange the code before it answers its browser.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// How long a client may take to listen, and how often its door is tried.
+const PATIENCE: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(50);
+
 /// Where callbacks are reported, and what numbers they bear.
 pub struct CallbackSink {
     /// Gives the number, the connection and the time since the start of the run for an exchange that begins now.
@@ -48,7 +52,13 @@ pub(super) async fn deliver(url: &Url, session: u32, sink: &CallbackSink) -> Del
     let mark = (sink.begin)();
     let began = Instant::now();
     let headers = request_headers(url);
-    let result = ask(url, &headers).await;
+    let result = loop {
+        match ask(url, &headers).await {
+            // Some clients open the browser first and listen afterwards: a person is never that fast.
+            Err((Stage::Connect, _)) if began.elapsed() < PATIENCE => tokio::time::sleep(AGAIN).await,
+            result => break result,
+        }
+    };
     let took = Some(began.elapsed());
     let (outcome, delivered) = match result {
         Ok((status, headers, size)) => {

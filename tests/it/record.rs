@@ -81,3 +81,62 @@ fn parameter(interaction: &Interaction, name: &str) -> String {
     let value = url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     value.unwrap_or_else(|| panic!("no {name} in interaction {}", interaction.exchange.number))
 }
+
+#[test]
+fn a_page_that_needs_a_person_is_named_on_the_last_screen() {
+    let (runtime, world) = world();
+    world.front.edit(|request, answer| {
+        if request.url.contains("/authorize") {
+            answer.response.status = 200;
+            answer.response.headers = [("content-type", "text/html")].into_iter().collect();
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let output = record(folder.path(), &world, &["--user-agent", "auto", "--timeout", "3s"], Path::new("/bin/false"));
+    runtime.block_on(world.stop());
+    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(talk.contains("answered 200 with a page, which needs a person: use --user-agent system or chromium"), "{talk}");
+    assert!(!talk.contains("code_challenge"), "{talk}");
+}
+
+#[test]
+fn a_client_that_listens_after_it_opened_the_browser_gets_its_callback() {
+    let (runtime, world) = world();
+    let folder = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let query = format!("response_type=code&client_id=c&state=s&redirect_uri=http%3A%2F%2F127.0.0.1%3A{port}%2Fcb");
+    let mut command = Command::new(AUTHTAPE);
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", folder.path()).current_dir(folder.path());
+    command.args(["record", "-o", "late.yaml", "--user-agent", "auto", "--timeout", "20s"]);
+    command.args(world.connect_to.iter().flat_map(|rule| ["--connect-to", rule]));
+    let late = format!("$BROWSER '{}/authorize?{query}'; exec cat", world.issuer_url);
+    world.front.edit(move |request, answer| {
+        if request.url.contains("/authorize") {
+            answer.response.status = 302;
+            answer.response.headers = [("location", format!("http://127.0.0.1:{port}/cb?code=k&state=s"))].into_iter().collect();
+        }
+    });
+    let mut child =
+        command.args(["--", "sh", "-c", &late]).stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let part = folder.path().join("late.yaml.part");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(15);
+    while !fs::read_to_string(&part).is_ok_and(|text| text.contains("kind: authorize")) {
+        assert!(std::time::Instant::now() < deadline, "the authorization request was recorded");
+        std::thread::yield_now();
+    }
+    // Only now does anybody listen.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    assert!(std::io::Read::read(&mut stream, &mut [0; 4096]).unwrap() > 0);
+    std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+    while !fs::read_to_string(&part).is_ok_and(|text| text.contains("kind: callback")) {
+        assert!(std::time::Instant::now() < deadline, "the callback was recorded");
+        std::thread::yield_now();
+    }
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    runtime.block_on(world.stop());
+    let cassette = Cassette::load(&folder.path().join("late.yaml")).unwrap();
+    let callback = cassette.interactions.iter().find(|interaction| interaction.kind == Kind::Callback).unwrap();
+    assert_eq!(callback.exchange.status(), Some(200));
+}

@@ -124,7 +124,7 @@ async fn trial(client: &Client, index: usize, caller: &Environment) -> Result<Ve
     }
     let caller = if probe.is_the_client { bare(caller) } else { caller.clone() };
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| own(&error))?;
-    let (lab, captures) = Lab::start(Answer::Local(Arc::new(SelfTest)), listener, &caller)?;
+    let (lab, captures) = Lab::start(Answer::Local(Arc::new(SelfTest)), listener, Peer::client(1), &caller)?;
     let given = Given::prepare(1, &home, Display::AsItIs, &lab).map_err(|error| own(&error))?;
     let Probe { name, program, arguments, .. } = probe;
     let ended = start(program, arguments, &caller, given.environment).await;

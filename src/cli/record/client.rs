@@ -22,6 +22,8 @@ pub struct Started {
     pub sessions: Vec<Session>,
     /// The end of the one that counts.
     pub ended: Option<Ended>,
+    /// What became of URLs that no browser could deal with.
+    pub notes: Vec<String>,
 }
 
 /// Looks for the program before anything is set up.
@@ -65,12 +67,15 @@ pub async fn run_all(
     terminal: &mut Terminal,
 ) -> Result<Started, CliError> {
     let home = options.home()?;
-    let mut sessions = Vec::new();
+    let (mut sessions, mut notes) = (Vec::new(), Vec::new());
     for (index, setup) in options.setup.iter().enumerate() {
         let session = Attended::begin(number_of(index), options, &home, lab, writer).await?;
-        let launch = Launch::shell(setup, session.environment().clone(), Screen::Own(terminal_like_ours(tokio::io::stderr())));
+        let mut launch = Launch::shell(setup, session.environment().clone(), Screen::Own(terminal_like_ours(tokio::io::stderr())));
+        launch.timeout = options.timeout;
         let ended = launch.start().map_err(|error| refused(&error))?.finish().await;
-        sessions.push(session.end(vec!["sh".to_owned(), "…".to_owned()], ended).await);
+        let (session, visited) = session.end(vec!["sh".to_owned(), "…".to_owned()], ended).await;
+        sessions.push(session);
+        notes.extend(visited);
         if ended.exit_code() != 0 {
             let message = format!("the setup command number {} ended with code {}", index + 1, ended.exit_code());
             return Err(CliError::new(Exit::OWN_FAILURE, message).hint("run it by hand to see why; its output is above"));
@@ -89,8 +94,10 @@ pub async fn run_all(
     };
     let ended = launch.start().map_err(|error| refused(&error))?.finish().await;
     let command: Vec<OsString> = std::iter::once(program.to_owned()).chain(arguments.iter().cloned()).collect();
-    sessions.push(session.end(shown(&command), ended).await);
-    Ok(Started { sessions, ended: Some(ended) })
+    let (session, visited) = session.end(shown(&command), ended).await;
+    sessions.push(session);
+    notes.extend(visited);
+    Ok(Started { sessions, ended: Some(ended), notes })
 }
 
 /// Serves until Ctrl-C for clients that are started elsewhere.
@@ -126,8 +133,8 @@ pub async fn serve(options: &ClientOptions, lab: &Lab, writer: &Writer, terminal
         }
     }
     state.remove(&path);
-    session.leave().await;
-    Ok(Started { sessions: Vec::new(), ended: None })
+    let notes = session.leave().await;
+    Ok(Started { sessions: Vec::new(), ended: None, notes })
 }
 
 fn say_trouble(trouble: Option<&str>, terminal: &mut Terminal) {

@@ -48,21 +48,21 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Starts the proxy.
+    /// Starts the proxy. Programs of our own user that show no credential count as `strangers`.
     ///
     /// # Errors
     /// An address that is taken or not loopback, options that cannot be read, a temporary folder that cannot be made.
-    pub async fn open(network: &NetworkOptions, caller: &Environment) -> Result<(Self, Captures), CliError> {
+    pub async fn open(network: &NetworkOptions, strangers: Peer, caller: &Environment) -> Result<(Self, Captures), CliError> {
         let upstream = network.upstream(caller)?;
         let listener = listen(network.listen).await?;
-        Self::start(Answer::Upstream(Box::new(Upstream::new(upstream))), listener, caller)
+        Self::start(Answer::Upstream(Box::new(Upstream::new(upstream))), listener, strangers, caller)
     }
 
     /// Starts the proxy on a bound listener.
     ///
     /// # Errors
     /// A temporary folder that cannot be made, no random numbers.
-    pub fn start(answer: Answer, listener: TcpListener, caller: &Environment) -> Result<(Self, Captures), CliError> {
+    pub fn start(answer: Answer, listener: TcpListener, strangers: Peer, caller: &Environment) -> Result<(Self, Captures), CliError> {
         let started = Instant::now();
         let own = |error: &dyn std::fmt::Display| CliError::new(Exit::OWN_FAILURE, format_args!("cannot prepare the run: {error}"));
         let root = Root::for_run().map_err(|error| own(&error))?;
@@ -80,7 +80,7 @@ impl Lab {
             answer,
             sink: sink.clone(),
             credential: credential.clone(),
-            admission: Admission::OwnUser(Peer::client(1)),
+            admission: Admission::OwnUser(strangers),
             started,
             deadlines: Deadlines::default(),
         };

@@ -12,6 +12,7 @@ mod writer;
 use super::shared::{ClientOptions, NetworkOptions};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Existing, Header, PartFile, Recorded};
+use crate::proxy::Peer;
 use crate::runner::{Ended, Environment};
 use crate::scrub::Policy;
 use clap::Args;
@@ -79,7 +80,7 @@ fn workers() -> usize {
 async fn record(arguments: &RecordArguments, caller: &Environment, existing: Existing, terminal: &mut Terminal) -> Result<Exit, CliError> {
     // A file that reaches `ulimit -f` is an error of its write then, as a full disk is, and not our end.
     let _caught = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32));
-    let (lab, captures) = Lab::open(&arguments.network, caller).await?;
+    let (lab, captures) = Lab::open(&arguments.network, Peer::client(arguments.client.last_session()), caller).await?;
     let header = header_of(arguments);
     let part = PartFile::create(&arguments.output, &header, existing).map_err(|error| output::explain(&error))?;
     let policy = if arguments.raw { Policy::Raw } else { Policy::Recording };
@@ -92,9 +93,13 @@ async fn record(arguments: &RecordArguments, caller: &Environment, existing: Exi
     lab.close().await;
     let sessions = ended.as_ref().map(|started| started.sessions.clone()).unwrap_or_default();
     let written = writer.finish(Header { sessions, ..header });
-    let Started { ended, .. } = ended?;
+    let Started { ended, notes, .. } = ended?;
     let written = written?;
     summary::print(&arguments.output, &written, started.elapsed(), terminal);
+    notes.iter().for_each(|note| terminal.warning(note));
+    if arguments.raw {
+        terminal.warning("this file holds live secrets and must not be shared; keep *.raw.yaml* out of git");
+    }
     Ok(exit_of(ended, &written))
 }
 

@@ -10,7 +10,8 @@ use crate::proxy::Peer;
 use crate::record::OpenedUrl;
 use crate::runner::{Ended, Environment, Home, NoProxy, Variables, claude, interception};
 use crate::useragent::{
-    Agent, CallbackSink, Chromium, ChromiumOptions, Display, Mark, Means, Shim, Visit, VisitEnd, Walker, find_chromium,
+    Agent, CallbackSink, Chromium, ChromiumOptions, Delivered, Display, Mark, Means, Shim, Target, Visit, VisitEnd, WalkEnd, Walker,
+    find_chromium,
 };
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -77,7 +78,7 @@ pub struct Attended {
     interception: Variables,
     openers: PathBuf,
     agent: JoinHandle<()>,
-    visits: JoinHandle<()>,
+    visits: JoinHandle<Vec<String>>,
 }
 
 impl Attended {
@@ -116,8 +117,8 @@ impl Attended {
         &self.openers
     }
 
-    /// The session as the header shows it.
-    pub async fn end(self, client: Vec<String>, ended: Ended) -> Session {
+    /// The session as the header shows it, and what became of URLs that no browser could deal with.
+    pub async fn end(self, client: Vec<String>, ended: Ended) -> (Session, Vec<String>) {
         let session = Session {
             session: self.number,
             client,
@@ -130,26 +131,53 @@ impl Attended {
                 _ => None,
             },
         };
-        self.leave().await;
-        session
+        (session, self.leave().await)
     }
 
-    /// Attends no longer; a browser of the session is closed.
-    pub async fn leave(self) {
+    /// Attends no longer; a browser of the session is closed. Says what became of URLs that no browser could deal with.
+    pub async fn leave(self) -> Vec<String> {
         self.agent.abort();
         let _ = self.agent.await;
-        let _ = self.visits.await;
+        self.visits.await.unwrap_or_default()
     }
 }
 
-/// Tells the recorder of URLs that the person's own browser shows.
-async fn note_visits(mut visits: mpsc::UnboundedReceiver<Visit>, opened: Sender<OpenedUrl>, clock: Clock) {
+/// How many visits are told of.
+const NOTES: usize = 16;
+
+/// Tells the recorder of URLs that the person's own browser shows, and gathers what a person should know of the others.
+async fn note_visits(mut visits: mpsc::UnboundedReceiver<Visit>, opened: Sender<OpenedUrl>, clock: Clock) -> Vec<String> {
+    let mut notes = Vec::new();
     while let Some(visit) = visits.recv().await {
+        notes.extend(said(&visit).filter(|_| notes.len() < NOTES));
         if matches!(visit.end, VisitEnd::Shown(_)) {
             let (number, at) = clock.reserve(2);
             let _ = opened.send(OpenedUrl { number, at, session: visit.opened.session, url: visit.opened.url });
         }
     }
+    notes
+}
+
+/// What came of a visit, if it was not what the client hoped for. Holds no query of a URL.
+fn said(visit: &Visit) -> Option<String> {
+    if let Target::Cut(what) = visit.opened.target {
+        return Some(format!("the opened URL was cut ({what}): does the client quote it for the shell?"));
+    }
+    Some(match &visit.end {
+        VisitEnd::Stranded(WalkEnd::Page(url, status)) => {
+            format!("{url} answered {status} with a page, which needs a person: use --user-agent system or chromium")
+        }
+        VisitEnd::Stranded(WalkEnd::Dead(url, status)) => format!("{url} answered {status}, neither a redirect nor a page"),
+        VisitEnd::Stranded(WalkEnd::Failed(reason)) => format!("the authorization endpoint did not answer: {reason}"),
+        VisitEnd::Stranded(WalkEnd::TooManyRedirects) => "the authorization endpoint redirects in a circle".to_owned(),
+        VisitEnd::Stranded(WalkEnd::Elsewhere(url)) => {
+            format!("the login leads back to {}://{}, which is not this machine", url.scheme(), url.host_str().unwrap_or_default())
+        }
+        VisitEnd::Delivered(Delivered::Refused(reason)) => format!("the client did not take its callback: {reason}"),
+        VisitEnd::NotShown(reason) => format!("no browser opened: {reason}"),
+        VisitEnd::NobodyCame => "a URL was opened and nobody came (--user-agent none)".to_owned(),
+        _ => return None,
+    })
 }
 
 async fn means(session: u32, options: &ClientOptions, lab: &Lab) -> Result<Means, CliError> {

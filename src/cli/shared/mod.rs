@@ -94,6 +94,11 @@ impl NetworkOptions {
 }
 
 impl ClientOptions {
+    /// The session of the client itself: each setup command has one before it.
+    pub fn last_session(&self) -> u32 {
+        u32::try_from(self.setup.len()).unwrap_or(u32::MAX - 1) + 1
+    }
+
     /// The home of the client.
     ///
     /// # Errors
@@ -149,18 +154,24 @@ fn usage(message: impl std::fmt::Display) -> CliError {
     CliError::new(Exit::USAGE, message)
 }
 
+/// A year, in seconds.
+const LONGEST: u64 = 365 * 24 * 3600;
+
 /// Seconds, or a number with `s`, `m` or `h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(['s', 'm', 'h']);
     let number: u64 = digits.parse().map_err(|_| "expected a time such as 90, 90s, 5m or 1h".to_owned())?;
     let seconds = match &text[digits.len()..] {
         "" | "s" => number,
-        "m" => number * 60,
-        "h" => number * 3600,
+        "m" => number.saturating_mul(60),
+        "h" => number.saturating_mul(3600),
         _ => return Err("expected one unit: s, m or h".to_owned()),
     };
     if seconds == 0 {
         return Err("a time limit of nothing ends the client before it starts".to_owned());
+    }
+    if seconds > LONGEST {
+        return Err("a time limit is a year at most; without one the client may run for ever".to_owned());
     }
     Ok(Duration::from_secs(seconds))
 }
@@ -175,5 +186,6 @@ mod tests {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert!(duration("2ms").is_err() && duration("").is_err() && duration("0").is_err() && duration("-1").is_err());
+        assert!(duration("9999999999999999h").is_err() && duration("8761h").is_err());
     }
 }
