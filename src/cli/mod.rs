@@ -10,6 +10,7 @@ mod exit;
 mod format;
 mod open_url;
 mod record;
+mod session;
 mod shared;
 mod show;
 mod start_claude;
