@@ -7,6 +7,7 @@
 //! | 0 | [`exchange`] | what went over the wire, as plain data |
 //! | 0 | [`yaml`] | YAML, as cassettes use it |
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
+//! | 1 | [`reply`] | what is to be performed towards a client, as plain data |
 //! | 2 | [`cassette`] | the file format, and how such files grow, are finished and are read |
 //! | 3 | [`scrub`] | secrets become placeholders, and equal ones stay equal |
 //! | 3 | [`model`] | an authorization server and an MCP server as state machines on a virtual clock |
@@ -28,6 +29,7 @@ pub mod model;
 pub mod protocol;
 pub mod proxy;
 pub mod record;
+pub mod reply;
 pub mod runner;
 pub mod scrub;
 pub mod upstream;
