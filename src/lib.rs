@@ -10,6 +10,7 @@
 //! | 1 | [`reply`] | what is to be performed towards a client, as plain data |
 //! | 2 | [`cassette`] | the file format, and how such files grow, are finished and are read |
 //! | 3 | [`scrub`] | secrets become placeholders, and equal ones stay equal |
+//! | 3 | [`matcher`] | is this call that recorded one, and why not |
 //! | 3 | [`model`] | an authorization server and an MCP server as state machines on a virtual clock |
 //! | 5 | [`record`] | captured exchanges become scrubbed documents |
 //! | 6 | [`upstream`] | the way to the real servers |
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod client;
 pub mod demo;
 pub mod exchange;
+pub mod matcher;
 pub mod model;
 pub mod protocol;
 pub mod proxy;
