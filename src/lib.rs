@@ -13,6 +13,7 @@
 //! | 3 | [`matcher`] | is this call that recorded one, and why not |
 //! | 3 | [`model`] | an authorization server and an MCP server as state machines on a virtual clock |
 //! | 5 | [`record`] | captured exchanges become scrubbed documents |
+//! | 5 | [`replay`] | the player: a tape and the model answer a client |
 //! | 6 | [`upstream`] | the way to the real servers |
 //! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
 //! | 7 | [`useragent`] | the browser's part of a login |
@@ -31,6 +32,7 @@ pub mod model;
 pub mod protocol;
 pub mod proxy;
 pub mod record;
+pub mod replay;
 pub mod reply;
 pub mod runner;
 pub mod scrub;

@@ -141,7 +141,7 @@ impl Server {
     }
 
     /// The session that the request names and may use; `None` where none is needed and none is named.
-    fn live_session(&self, request: &Request, access: &Access) -> Result<Option<String>, Box<Response>> {
+    pub(super) fn live_session(&self, request: &Request, access: &Access) -> Result<Option<String>, Box<Response>> {
         if let Some(version) = request.headers.first("mcp-protocol-version")
             && !self.policy.versions.iter().any(|own| own == version)
         {

@@ -210,6 +210,14 @@ impl Model {
         self.servers[id.0].pass(request, access, &mut self.mint)
     }
 
+    /// The session of an MCP server that a request names and may use; `None` where none is needed and none is named.
+    ///
+    /// # Errors
+    /// The response of the server: 400 or 404.
+    pub fn session_of(&self, id: ServerId, request: &Request, access: &Access) -> Result<Option<String>, Box<Response>> {
+        self.servers[id.0].live_session(request, access)
+    }
+
     /// Adds an access token that was issued elsewhere, and its grant.
     pub fn adopt_access(&mut self, id: IssuerId, value: &str, grant: Grant, now: Moment) -> GrantId {
         let issuer = &mut self.issuers[id.0];
