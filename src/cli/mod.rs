@@ -10,6 +10,7 @@ mod exit;
 mod format;
 mod open_url;
 mod record;
+mod replay;
 mod session;
 mod shared;
 mod show;
@@ -34,6 +35,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Record(Box<record::RecordArguments>),
+    Replay(Box<replay::ReplayArguments>),
     Show(show::ShowArguments),
     Env(env::Env),
     Ca(ca::Ca),
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
     match command {
         Command::Record(given) => record::run(&given, terminal),
+        Command::Replay(given) => replay::run(&given, terminal),
         Command::Show(given) => show::run(&given, terminal),
         Command::Env(given) => env::run(&given, terminal),
         Command::Ca(given) => ca::run(&given, terminal),
