@@ -122,11 +122,12 @@ fn registration(own: &Value, made: &Value, asked: &Asked<'_>) -> Value {
                 None => continue,
                 now => now,
             },
+            "token_endpoint_auth_method" => made.get(name),
             _ => live.as_deref().and_then(|live| live.get(name)),
         };
         body.insert(name.clone(), now.unwrap_or(value).clone());
     }
-    for name in ["client_id", "client_secret", "client_secret_expires_at", "redirect_uris", "token_endpoint_auth_method"] {
+    for name in ["client_id", "client_secret", "client_secret_expires_at", "redirect_uris"] {
         if let (false, Some(value)) = (body.contains_key(name), made.get(name)) {
             body.insert(name.to_owned(), value.clone());
         }

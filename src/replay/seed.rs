@@ -4,7 +4,8 @@ use super::PlayerOptions;
 use super::issuers::{self, Described};
 use super::servers::{self, Line};
 use super::tape::Tape;
-use crate::model::{Issuer, IssuerId, Model, ServerId};
+use crate::model::policy::UnnamedAuth;
+use crate::model::{Issuer, IssuerId, IssuerPolicy, Model, ServerId};
 use crate::protocol::Endpoint;
 use std::collections::HashMap;
 
@@ -65,5 +66,5 @@ pub(super) fn same(a: &str, b: &str) -> bool {
 
 /// An issuer of the usual shape that nothing on the tape describes.
 pub(super) fn plain(identifier: &str) -> Issuer {
-    Issuer::new(identifier, Default::default())
+    Issuer::new(identifier, IssuerPolicy { unnamed_auth: UnnamedAuth::Advertised, ..IssuerPolicy::default() })
 }
