@@ -7,10 +7,13 @@
 //! | 0 | [`exchange`] | what went over the wire, as plain data |
 //! | 0 | [`yaml`] | YAML, as cassettes use it |
 //! | 1 | [`protocol`] | what an exchange means in OAuth and MCP |
+//! | 1 | [`reply`] | what is to be performed towards a client, as plain data |
 //! | 2 | [`cassette`] | the file format, and how such files grow, are finished and are read |
 //! | 3 | [`scrub`] | secrets become placeholders, and equal ones stay equal |
+//! | 3 | [`matcher`] | is this call that recorded one, and why not |
 //! | 3 | [`model`] | an authorization server and an MCP server as state machines on a virtual clock |
 //! | 5 | [`record`] | captured exchanges become scrubbed documents |
+//! | 5 | [`replay`] | the player: a tape and the model answer a client |
 //! | 6 | [`upstream`] | the way to the real servers |
 //! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
 //! | 7 | [`useragent`] | the browser's part of a login |
@@ -24,10 +27,13 @@ pub mod cli;
 pub mod client;
 pub mod demo;
 pub mod exchange;
+pub mod matcher;
 pub mod model;
 pub mod protocol;
 pub mod proxy;
 pub mod record;
+pub mod replay;
+pub mod reply;
 pub mod runner;
 pub mod scrub;
 pub mod upstream;

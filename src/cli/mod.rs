@@ -13,6 +13,8 @@ mod log;
 mod open_url;
 mod panics;
 mod record;
+mod replay;
+mod session;
 mod shared;
 mod show;
 mod start_claude;
@@ -37,6 +39,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Record(Box<record::RecordArguments>),
+    Replay(Box<replay::ReplayArguments>),
     Show(show::ShowArguments),
     Env(env::Env),
     Doctor(doctor::DoctorArguments),
@@ -70,6 +73,7 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
     log::start(command.screen())?;
     match command {
         Command::Record(given) => record::run(&given, terminal),
+        Command::Replay(given) => replay::run(&given, terminal),
         Command::Show(given) => show::run(&given, terminal),
         Command::Doctor(given) => doctor::run(&given, terminal),
         Command::Env(given) => env::run(&given, terminal),

@@ -119,6 +119,13 @@ impl Event {
         })
     }
 
+    /// The text of the event in a stream that is spelt so, its blank line included.
+    pub fn to_text(&self, style: SseStyle) -> String {
+        let mut text = String::new();
+        self.write(style, &mut text);
+        text
+    }
+
     fn write(&self, style: SseStyle, out: &mut String) {
         for field in &self.fields {
             match field {

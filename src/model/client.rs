@@ -21,6 +21,8 @@ pub struct Client {
     pub name: Option<String>,
     /// How it proves who it is.
     pub auth: AuthMethod,
+    /// True when it may present its secret in another way as well.
+    pub any_auth: bool,
     /// The registered redirect URIs.
     pub redirect_uris: Vec<String>,
     /// The grant types it may use.
@@ -67,6 +69,7 @@ impl Client {
             issued: Moment::default(),
             name: None,
             auth: AuthMethod::None,
+            any_auth: false,
             redirect_uris,
             grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
             scope: Scope::default(),
@@ -103,7 +106,8 @@ impl Client {
 
     /// True when the client proved with this method and secret who it is.
     pub fn is_proven_by(&self, method: AuthMethod, secret: Option<&str>, now: Moment) -> bool {
-        if self.status != ClientStatus::Active || method != self.auth {
+        let is_right_method = method == self.auth || (self.any_auth && method != AuthMethod::None);
+        if self.status != ClientStatus::Active || !is_right_method {
             return false;
         }
         match method {
@@ -181,6 +185,9 @@ mod tests {
         assert!(client.is_proven_by(AuthMethod::Basic, Some("s"), now));
         assert!(!client.is_proven_by(AuthMethod::Post, Some("s"), now));
         assert!(!client.is_proven_by(AuthMethod::Basic, Some("t"), now));
+        client.any_auth = true;
+        assert!(client.is_proven_by(AuthMethod::Post, Some("s"), now) && !client.is_proven_by(AuthMethod::None, None, now));
+        assert!(!client.is_proven_by(AuthMethod::Post, Some("t"), now));
         client.status = ClientStatus::Pruned;
         assert!(!client.is_proven_by(AuthMethod::Basic, Some("s"), now));
     }

@@ -4,10 +4,10 @@
 use super::modern::server_info;
 use super::policy::ReplyForm;
 use super::respond::{empty, json, method_not_allowed, rpc_error, rpc_result_value, with_content, with_header};
-use super::server::{Message, parse_error};
+use super::server::{Message, Passed, parse_error};
 use super::{Access, Answer, Decided, Mint, OpenStream, Server, ServerId, Session, tools};
 use crate::exchange::{Content, Event, EventStream, Field, Json, JsonStyle, Request, Response, SseStyle};
-use crate::protocol::MODERN_SINCE;
+use crate::protocol::{Era, MODERN_SINCE};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -19,23 +19,46 @@ const RETRY: &str = "50";
 impl Server {
     /// Answers a POST of the older era.
     pub(super) fn legacy_post(&mut self, request: &Request, message: Option<&Message<'_>>, access: &Access, mint: &mut Mint) -> Response {
+        let (passed, message) = match (self.legacy_pass(request, message, access, mint), message) {
+            (Ok(passed), Some(message)) => (passed, message),
+            (Err(response), _) => return *response,
+            (Ok(_), None) => return parse_error(),
+        };
+        match passed {
+            Passed::Opened { session, version } => self.initialized(message, session, &version),
+            Passed::Accepted => Message::accepted(),
+            Passed::Request { session, .. } => self.legacy_result(message, session, access),
+        }
+    }
+
+    /// Everything that is checked before the content of an answer matters; `initialize` opens a session here.
+    pub(super) fn legacy_pass(
+        &mut self,
+        request: &Request,
+        message: Option<&Message<'_>>,
+        access: &Access,
+        mint: &mut Mint,
+    ) -> Result<Passed, Box<Response>> {
+        let refused = |status, code, text: &str| Err(Box::new(rpc_error(status, &Value::Null, code, text)));
         let accepts = |media_type: &str| request.headers.all("accept").any(|value| value.contains(media_type) || value.contains("*/*"));
         if !accepts("application/json") || !accepts("text/event-stream") {
             let text = "Not Acceptable: Client must accept both application/json and text/event-stream";
-            return rpc_error(406, &Value::Null, -32000, text);
+            return refused(406, -32000, text);
         }
         if request.headers.media_type().as_deref() != Some("application/json") {
-            return rpc_error(415, &Value::Null, -32000, "Unsupported Media Type: Content-Type must be application/json");
+            return refused(415, -32000, "Unsupported Media Type: Content-Type must be application/json");
         }
-        let Some(message) = message else { return parse_error() };
+        let Some(message) = message else { return Err(Box::new(parse_error())) };
         if message.method == "initialize" {
-            return self.initialize(message, access, mint);
+            return self.open_session(message, access, mint);
         }
-        let session = match self.live_session(request, access) {
-            Ok(session) => session,
-            Err(response) => return *response,
-        };
-        let Some(id) = message.id.filter(|_| !message.method.is_empty()) else { return Message::accepted() };
+        let session = self.live_session(request, access)?;
+        let is_request = message.id.is_some() && !message.method.is_empty();
+        Ok(if is_request { Passed::Request { era: Era::Legacy, session } } else { Passed::Accepted })
+    }
+
+    fn legacy_result(&mut self, message: &Message<'_>, session: Option<String>, access: &Access) -> Response {
+        let id = message.id.unwrap_or(&Value::Null);
         let answer = match message.method {
             "ping" => rpc_result_value(id, &json!({})),
             "tools/list" => rpc_result_value(id, &json!({"tools": tools::list()})),
@@ -52,23 +75,30 @@ impl Server {
         }
     }
 
-    fn initialize(&mut self, message: &Message<'_>, access: &Access, mint: &mut Mint) -> Response {
-        let Some(id) = message.id else { return rpc_error(400, &Value::Null, -32600, "Invalid Request: initialize needs an id") };
+    fn open_session(&mut self, message: &Message<'_>, access: &Access, mint: &mut Mint) -> Result<Passed, Box<Response>> {
+        if message.id.is_none() {
+            return Err(Box::new(rpc_error(400, &Value::Null, -32600, "Invalid Request: initialize needs an id")));
+        }
         let asked = message.params["protocolVersion"].as_str().unwrap_or_default();
         let mut legacy = self.policy.versions.iter().filter(|version| version.as_str() < MODERN_SINCE);
         let version = legacy.clone().find(|version| *version == asked).or_else(|| legacy.next()).cloned().unwrap_or_default();
+        let session = self.policy.session_required.then(|| {
+            let name = mint.next("session_");
+            let session = Session { version: version.clone(), subject: access.subject.clone(), ..Session::default() };
+            self.sessions.insert(name.clone(), session);
+            name
+        });
+        Ok(Passed::Opened { session, version })
+    }
+
+    fn initialized(&mut self, message: &Message<'_>, session: Option<String>, version: &str) -> Response {
         let result = json!({"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": server_info()});
-        let answer = rpc_result_value(id, &result);
-        if !self.policy.session_required {
-            return json(200, answer);
-        }
-        let name = mint.next("session_");
-        let mut session = Session { version, subject: access.subject.clone(), ..Session::default() };
+        let answer = rpc_result_value(message.id.unwrap_or(&Value::Null), &result);
+        let Some(name) = session else { return json(200, answer) };
+        let Some(session) = self.sessions.get_mut(&name) else { return not_found() };
         // The answer that creates a session is never held back: a client could not resume without its id.
         let form = if self.policy.reply == ReplyForm::Poll { ReplyForm::Stream } else { self.policy.reply };
-        let response = with_header(session.reply(answer, form), "mcp-session-id", name.as_str());
-        self.sessions.insert(name, session);
-        response
+        with_header(session.reply(answer, form), "mcp-session-id", name.as_str())
     }
 
     /// Answers a GET: a stream for what the server has to say, or the rest of one that broke off.
@@ -111,7 +141,7 @@ impl Server {
     }
 
     /// The session that the request names and may use; `None` where none is needed and none is named.
-    fn live_session(&self, request: &Request, access: &Access) -> Result<Option<String>, Box<Response>> {
+    pub(super) fn live_session(&self, request: &Request, access: &Access) -> Result<Option<String>, Box<Response>> {
         if let Some(version) = request.headers.first("mcp-protocol-version")
             && !self.policy.versions.iter().any(|own| own == version)
         {

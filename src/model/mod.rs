@@ -32,7 +32,7 @@ pub use mint::Mint;
 pub use policy::{IssuerPolicy, ServerPolicy};
 pub use resource::Access;
 pub use scope::Scope;
-pub use server::{Server, Session};
+pub use server::{Passed, Server, Session};
 pub use token::TokenAnswer;
 
 use crate::exchange::{Request, Response};
@@ -199,6 +199,35 @@ impl Model {
             allow_origin(&mut answer.response, origin);
         }
         answer
+    }
+
+    /// Checks a POST to an MCP server that passed the gate (see [`Model::admit`]), without answering it: for those who have
+    /// the content of the answer. `initialize` opens a session.
+    ///
+    /// # Errors
+    /// The response of the server: 400, 404, 406 or 415.
+    pub fn pass(&mut self, id: ServerId, request: &Request, access: &Access) -> Result<Passed, Box<Response>> {
+        self.servers[id.0].pass(request, access, &mut self.mint)
+    }
+
+    /// The session of an MCP server that a request names and may use; `None` where none is needed and none is named.
+    ///
+    /// # Errors
+    /// The response of the server: 400 or 404.
+    pub fn session_of(&self, id: ServerId, request: &Request, access: &Access) -> Result<Option<String>, Box<Response>> {
+        self.servers[id.0].live_session(request, access)
+    }
+
+    /// Adds an access token that was issued elsewhere, and its grant.
+    pub fn adopt_access(&mut self, id: IssuerId, value: &str, grant: Grant, now: Moment) -> GrantId {
+        let issuer = &mut self.issuers[id.0];
+        let (audience, scope) = (grant.resources.clone(), grant.scope.clone());
+        let grant = issuer.issued.add(grant);
+        issuer.issued.grant_mut(grant).generation = 1;
+        let expires = now.plus(issuer.policy.access_ttl);
+        let token = AccessToken { grant, generation: 1, audience, scope, issued: now, expires, revoked: false };
+        issuer.issued.access.insert(value.to_owned(), token);
+        grant
     }
 
     /// Says that an open stream has ended.

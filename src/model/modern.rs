@@ -1,9 +1,10 @@
 //! MCP 2026-07-28 over HTTP: stateless, one POST a request (reference: state-model §6.6, step 6M).
 
 use super::respond::{json, rpc_error, rpc_result};
-use super::server::{Message, parse_error};
+use super::server::{Message, Passed, parse_error};
 use super::{Access, Server, tools};
 use crate::exchange::{Request, Response};
+use crate::protocol::Era;
 use serde_json::{Value, json};
 
 /// A header is missing or differs from the body.
@@ -17,26 +18,33 @@ impl Server {
     /// Answers a POST of the modern era.
     pub(super) fn modern(&self, request: &Request, message: Option<&Message<'_>>, access: &Access) -> Response {
         let Some(message) = message else { return parse_error() };
+        match self.modern_pass(request, message) {
+            Ok(Passed::Request { .. }) => self.modern_result(message, message.id.unwrap_or(&Value::Null), access),
+            Ok(_) => Message::accepted(),
+            Err(response) => *response,
+        }
+    }
+
+    /// Everything that is checked before the content of an answer matters.
+    pub(super) fn modern_pass(&self, request: &Request, message: &Message<'_>) -> Result<Passed, Box<Response>> {
         let id = message.id.unwrap_or(&Value::Null);
         if let Err(reason) = headers_fit(request, message) {
-            return rpc_error(400, id, HEADER_MISMATCH, &reason);
+            return Err(Box::new(rpc_error(400, id, HEADER_MISMATCH, &reason)));
         }
         let Some(requested) = message.version() else {
-            return rpc_error(400, id, -32602, "Invalid params: protocolVersion is missing in _meta");
+            return Err(Box::new(rpc_error(400, id, -32602, "Invalid params: protocolVersion is missing in _meta")));
         };
         if !self.policy.versions.iter().any(|version| version == requested) {
             let data = json!({"supported": self.policy.versions, "requested": requested});
-            return error_with_data(id, UNSUPPORTED_VERSION, "Unsupported protocol version", &data);
+            return Err(Box::new(error_with_data(id, UNSUPPORTED_VERSION, "Unsupported protocol version", &data)));
         }
         let own = &message.params["_meta"]["io.modelcontextprotocol/clientCapabilities"];
         if let Some(missing) = self.policy.required_capabilities.iter().find(|name| own.get(name.as_str()).is_none()) {
             let data = json!({"requiredCapabilities": {missing: {}}});
-            return error_with_data(id, MISSING_CAPABILITY, "Missing required client capability", &data);
+            return Err(Box::new(error_with_data(id, MISSING_CAPABILITY, "Missing required client capability", &data)));
         }
-        if message.id.is_none() {
-            return Message::accepted();
-        }
-        self.modern_result(message, id, access)
+        let is_request = message.id.is_some();
+        Ok(if is_request { Passed::Request { era: Era::Modern, session: None } } else { Passed::Accepted })
     }
 
     fn modern_result(&self, message: &Message<'_>, id: &Value, access: &Access) -> Response {

@@ -49,6 +49,8 @@ pub struct IssuerPolicy {
     pub client_documents: bool,
     /// The authentication methods of clients that are advertised and accepted, the preferred one first.
     pub auth_methods: Vec<AuthMethod>,
+    /// How a client proves itself that names no method when it registers (RFC 7591 §2: with HTTP Basic).
+    pub unnamed_auth: UnnamedAuth,
     /// The known scopes; empty when every scope is known.
     pub scopes: Scope,
     /// Under which well-known names the metadata is served.
@@ -214,6 +216,15 @@ pub enum AuthMethod {
     Post,
 }
 
+/// How a client proves itself that named no method when it registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnnamedAuth {
+    /// With HTTP Basic, and no other way (RFC 7591 §2).
+    Basic,
+    /// With the secret that it got, in any advertised way; as many servers do.
+    Advertised,
+}
+
 /// Under which well-known name metadata is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WellKnown {
@@ -273,6 +284,7 @@ impl Default for IssuerPolicy {
             send_iss: true,
             client_documents: false,
             auth_methods: vec![AuthMethod::None, AuthMethod::Post, AuthMethod::Basic],
+            unnamed_auth: UnnamedAuth::Basic,
             scopes: Scope::default(),
             metadata: vec![WellKnown::OAuth],
             advertise_pkce: true,

@@ -1,7 +1,7 @@
 //! The registration endpoint (RFC 7591 §3; reference: state-model §6.3).
 
 use super::client::is_loopback;
-use super::policy::{AuthMethod, Registration, Reregistration};
+use super::policy::{AuthMethod, Registration, Reregistration, UnnamedAuth};
 use super::respond::{json, method_not_allowed, no_store, oauth_error, with_header};
 use super::{Client, ClientStatus, Decided, Issuer, Mint, Moment, Origin, Refusal, Scope};
 use crate::exchange::{Request, Response};
@@ -73,19 +73,32 @@ impl Issuer {
         if (needs_redirect && redirect_uris.is_empty()) || redirect_uris.iter().any(|uri| !is_acceptable(uri)) {
             return Err(Refusal::new("invalid_redirect_uri", "redirect URIs must be https or loopback, without a fragment"));
         }
-        // RFC 7591 §2: the default method is client_secret_basic.
-        let method = metadata.get("token_endpoint_auth_method").map_or(Some("client_secret_basic"), Value::as_str);
-        let auth = method.and_then(AuthMethod::parse).filter(|method| self.policy.auth_methods.contains(method));
+        let named = metadata.get("token_endpoint_auth_method");
+        let auth = match named {
+            Some(name) => name.as_str().and_then(AuthMethod::parse),
+            None => Some(self.unnamed_auth()),
+        };
+        let auth = auth.filter(|method| self.policy.auth_methods.contains(method));
         let Some(auth) = auth else { return Err(Refusal::new("invalid_client_metadata", "unsupported token_endpoint_auth_method")) };
         let text = |name: &str| metadata.get(name).and_then(Value::as_str);
         let mut client = Client::configured("", redirect_uris);
         client.issued = now;
         client.name = text("client_name").map(str::to_owned);
         client.auth = auth;
+        client.any_auth = named.is_none() && self.policy.unnamed_auth == UnnamedAuth::Advertised && auth != AuthMethod::None;
         client.grant_types = grant_types;
         client.scope = Scope::parse(text("scope").unwrap_or_default());
         client.origin = Origin::Registered;
         Ok(client)
+    }
+
+    /// The method of a client that names none.
+    fn unnamed_auth(&self) -> AuthMethod {
+        let first_with_secret = self.policy.auth_methods.iter().copied().find(|method| *method != AuthMethod::None);
+        match self.policy.unnamed_auth {
+            UnnamedAuth::Basic => AuthMethod::Basic,
+            UnnamedAuth::Advertised => first_with_secret.unwrap_or(AuthMethod::None),
+        }
     }
 }
 

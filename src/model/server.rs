@@ -40,6 +40,27 @@ pub struct Session {
     pub(super) event_ids: u64,
 }
 
+/// What a message wants that passed every check before the content of an answer matters.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Passed {
+    /// It is `initialize`.
+    Opened {
+        /// The session that was opened; `None` on a server without sessions.
+        session: Option<String>,
+        /// The negotiated protocol version.
+        version: String,
+    },
+    /// A result is due.
+    Request {
+        /// The era it speaks.
+        era: Era,
+        /// Its session, in the older era.
+        session: Option<String>,
+    },
+    /// Nothing but to be accepted.
+    Accepted,
+}
+
 /// A JSON-RPC message of a client.
 pub(super) struct Message<'a> {
     /// Its method; empty for a response.
@@ -91,6 +112,17 @@ impl Server {
         }
     }
 
+    /// Checks a POST that passed the gate, and opens a session where it is `initialize`.
+    pub(super) fn pass(&mut self, request: &Request, access: &Access, mint: &mut Mint) -> Result<Passed, Box<Response>> {
+        let body = request.body.content.json();
+        let message = body.as_deref().map(Message::of);
+        match (self.era_of(request, message.as_ref()), &message) {
+            (Era::Legacy, _) => self.legacy_pass(request, message.as_ref(), access, mint),
+            (Era::Modern, Some(message)) => self.modern_pass(request, message),
+            (Era::Modern, None) => Err(Box::new(parse_error())),
+        }
+    }
+
     /// What the request says, as far as the server speaks both eras.
     fn era_of(&self, request: &Request, message: Option<&Message<'_>>) -> Era {
         let modern = self.policy.versions.iter().any(|version| version.as_str() >= MODERN_SINCE);
@@ -130,6 +162,16 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sessions = self.sessions.len();
         f.debug_struct("Server").field("policy", &self.policy).field("sessions", &sessions).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Passed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Opened { .. } => "Opened",
+            Self::Request { .. } => "Request",
+            Self::Accepted => "Accepted",
+        })
     }
 }
 

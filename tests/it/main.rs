@@ -15,6 +15,8 @@ mod help;
 mod layers;
 mod proxy;
 mod record;
+mod replay;
+mod replay_player;
 mod runner_commands;
 mod runner_jobs;
 mod runner_process;

@@ -1,8 +1,7 @@
 //! The self-test: the real proxy, which answers by itself, and small children with exactly the environment of a recording.
 //! Whether a request came is read from what the proxy captured, not from what the child says.
 
-use crate::cli::record::lab::Lab;
-use crate::cli::record::session::Given;
+use crate::cli::session::{Given, Lab};
 use crate::cli::{CliError, Exit};
 use crate::exchange::{Captured, Failure, Trouble};
 use crate::proxy::{Answer, Body, Captures, Local, Peer, Received};
@@ -123,8 +122,8 @@ async fn trial(client: &Client, index: usize, caller: &Environment) -> Result<Ve
         configure(home, &urls).map_err(|error| own(&error))?;
     }
     let caller = if probe.is_the_client { bare(caller) } else { caller.clone() };
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| own(&error))?;
-    let (lab, captures) = Lab::start(Answer::Local(Arc::new(SelfTest)), listener, Peer::client(1), &caller)?;
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let (lab, captures) = Lab::open(any, Answer::Local(Arc::new(SelfTest)), Peer::client(1), &caller).await?;
     let given = Given::prepare(1, &home, Display::AsItIs, &lab).map_err(|error| own(&error))?;
     let Probe { name, program, arguments, .. } = probe;
     let ended = start(program, arguments, &caller, given.environment).await;

@@ -1,28 +1,21 @@
 //! `authtape record`: the client behind the proxy, the cassette on the disk. Here stand the arguments and the order of things;
-//! the parts are `output` (is the path good), `lab` (proxy, certificates, folder of the run), `writer` (captures to file),
-//! `client` (one client process), `session` (what it is given) and `summary` (the last screen).
+//! the parts that `replay` needs too are in `cli::session`, the last screen is `summary`.
 
-mod client;
-pub(super) mod lab;
-mod output;
-pub(super) mod session;
 mod summary;
-mod writer;
 
+use super::session::{Lab, Started, Writer, Written, client, output};
 use super::shared::{ClientOptions, NetworkOptions};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Existing, Header, PartFile, Recorded};
-use crate::proxy::Peer;
+use crate::proxy::{Answer, Peer};
 use crate::runner::{Ended, Environment};
 use crate::scrub::Policy;
+use crate::upstream::Upstream;
 use clap::Args;
-use client::Started;
-use lab::Lab;
 use nix::sys::signal::Signal;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
-use writer::Writer;
 
 /// Record a client's OAuth and MCP traffic into a cassette
 ///
@@ -80,13 +73,15 @@ fn workers() -> usize {
 async fn record(arguments: &RecordArguments, caller: &Environment, existing: Existing, terminal: &mut Terminal) -> Result<Exit, CliError> {
     // A file that reaches `ulimit -f` is an error of its write then, as a full disk is, and not our end.
     let _caught = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32));
-    let (lab, captures) = Lab::open(&arguments.network, Peer::client(arguments.client.last_session()), caller).await?;
+    let upstream = Upstream::new(arguments.network.upstream(caller)?);
+    let strangers = Peer::client(arguments.client.last_session());
+    let (lab, captures) = Lab::open(arguments.network.listen, Answer::Upstream(Box::new(upstream)), strangers, caller).await?;
     let header = header_of(arguments);
     let part = PartFile::create(&arguments.output, &header, existing).map_err(|error| output::explain(&error))?;
     let policy = if arguments.raw { Policy::Raw } else { Policy::Recording };
     let writer = Writer::start(part, captures, policy, lab.started())?;
     let ended = match arguments.command.split_first() {
-        Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &writer, terminal).await,
+        Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &writer.opened(), terminal).await,
         None => client::serve(&arguments.client, &lab, &writer, terminal).await,
     };
     let started = lab.started();
@@ -121,7 +116,7 @@ fn header_of(arguments: &RecordArguments) -> Header {
 }
 
 /// The client's own code, unless nothing came through us.
-fn exit_of(ended: Option<Ended>, written: &writer::Written) -> Exit {
+fn exit_of(ended: Option<Ended>, written: &Written) -> Exit {
     match ended {
         Some(Ended::TimedOut) => Exit::TIMEOUT,
         _ if written.tally.exchanges() == 0 => Exit::FINDINGS,

@@ -1,7 +1,7 @@
 //! The last screen of a recording: what is in the file, what is not and why, and what to do next.
 
-use super::writer::Written;
 use crate::cli::Terminal;
+use crate::cli::session::Written;
 use crate::cli::terminal::{DIM, GOOD, WARN, harmless};
 use crate::exchange::ConnectionEvent;
 use crate::protocol::Kind;

@@ -1,19 +1,21 @@
-//! One client process of a recording: its environment, its openers, its start and its end. Knows in which order sessions run;
+//! One client process of a run: its environment, its openers, its start and its end. Knows in which order sessions run;
 //! how a process is started and ended is the runner's work, who visits a URL the user agent's.
 
+use super::attended::{self, Attended};
+use super::Writer;
 use super::lab::Lab;
-use super::session::{self, Attended};
-use super::writer::Writer;
 use crate::cassette::Session;
 use crate::cli::shared::ClientOptions;
 use crate::cli::{CliError, Exit, Terminal};
 use crate::proxy::Peer;
+use crate::record::OpenedUrl;
 use crate::runner::claude::{self, Adapted};
 use crate::runner::{Ended, Environment, Input, Launch, OwnTerminal, Screen, ServingState, StartError, Stop, program};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::mpsc::Sender;
 use tokio::io::AsyncWrite;
 
 /// The sessions that ran and how the last one ended; `None` when we only served.
@@ -35,7 +37,7 @@ pub fn check(command: &[OsString], options: &ClientOptions, caller: &Environment
         Some(program) => program::find(program, caller).map(drop).map_err(|error| refused(&error)),
         None => Ok(()),
     }?;
-    session::check(options, caller)
+    attended::check(options, caller)
 }
 
 /// The command line as a cassette shows it: the program's base name and leading subcommands. The rest may hold anything.
@@ -63,13 +65,13 @@ pub async fn run_all(
     arguments: &[OsString],
     options: &ClientOptions,
     lab: &Lab,
-    writer: &Writer,
+    opened: &Sender<OpenedUrl>,
     terminal: &mut Terminal,
 ) -> Result<Started, CliError> {
     let home = options.home()?;
     let (mut sessions, mut notes) = (Vec::new(), Vec::new());
     for (index, setup) in options.setup.iter().enumerate() {
-        let session = Attended::begin(number_of(index), options, &home, lab, writer).await?;
+        let session = Attended::begin(number_of(index), options, &home, lab, opened).await?;
         let mut launch = Launch::shell(setup, session.environment().clone(), Screen::Own(terminal_like_ours(tokio::io::stderr())));
         launch.timeout = options.timeout;
         let ended = launch.start().map_err(|error| refused(&error))?.finish().await;
@@ -81,7 +83,7 @@ pub async fn run_all(
             return Err(CliError::new(Exit::OWN_FAILURE, message).hint("run it by hand to see why; its output is above"));
         }
     }
-    let session = Attended::begin(number_of(options.setup.len()), options, &home, lab, writer).await?;
+    let session = Attended::begin(number_of(options.setup.len()), options, &home, lab, opened).await?;
     let adapted = adapted(program, arguments, &session, lab, terminal)?;
     let launch = Launch {
         program: program.to_owned(),
@@ -107,7 +109,7 @@ pub async fn run_all(
 pub async fn serve(options: &ClientOptions, lab: &Lab, writer: &Writer, terminal: &mut Terminal) -> Result<Started, CliError> {
     let home = options.home()?;
     let mut stop = Stop::listen().map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot wait for Ctrl-C: {error}")))?;
-    let session = Attended::begin(1, options, &home, lab, writer).await?;
+    let session = Attended::begin(1, options, &home, lab, &writer.opened()).await?;
     let state = ServingState {
         proxy: lab.proxy_url(Peer::client(1)),
         root: lab.root_file(),

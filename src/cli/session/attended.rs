@@ -1,7 +1,6 @@
 //! What a client process is given: its variables, its openers and who attends them. Does not start it.
 
 use super::lab::{Clock, Lab};
-use super::writer::Writer;
 use crate::cassette::Session;
 use crate::cli::shared::{ClientOptions, Who};
 use crate::cli::{CliError, Exit};
@@ -86,14 +85,14 @@ impl Attended {
     ///
     /// # Errors
     /// Files of the run cannot be written, or no port is free.
-    pub async fn begin(number: u32, options: &ClientOptions, home: &Home, lab: &Lab, writer: &Writer) -> Result<Self, CliError> {
+    pub async fn begin(number: u32, options: &ClientOptions, home: &Home, lab: &Lab, opened: &Sender<OpenedUrl>) -> Result<Self, CliError> {
         let display = if options.user_agent == Who::System { Display::AsItIs } else { Display::Pretended };
         let Given { environment, interception, shim } = Given::prepare(number, home, display, lab).map_err(|error| own(&error))?;
         let openers = shim.folder().to_owned();
         let means = means(number, options, lab).await?;
         let (sender, visits) = mpsc::unbounded_channel();
         let agent = tokio::spawn(Agent::new(means, options.open.into()).attend(shim, sender));
-        let visits = tokio::spawn(note_visits(visits, writer.opened(), lab.clock()));
+        let visits = tokio::spawn(note_visits(visits, opened.clone(), lab.clock()));
         Ok(Self { number, environment, interception, openers, agent, visits })
     }
 

@@ -1,13 +1,11 @@
-//! What a recording needs around the client: the folder of the run, its root certificate, the credential and the proxy. All of
+//! What a run needs around the client: the folder of the run, its root certificate, the credential and the proxy. All of
 //! it is gone when the run is over.
 
-use crate::cli::shared::NetworkOptions;
 use crate::cli::{CliError, Exit};
 use crate::proxy::{
     Admission, Answer, CaptureSink, Captures, Credential, Deadlines, Numbers, Options, Peer, Root, Running, capture, serve,
 };
 use crate::runner::{Bundles, Environment, claude};
-use crate::upstream::Upstream;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -51,19 +49,10 @@ impl Lab {
     /// Starts the proxy. Programs of our own user that show no credential count as `strangers`.
     ///
     /// # Errors
-    /// An address that is taken or not loopback, options that cannot be read, a temporary folder that cannot be made.
-    pub async fn open(network: &NetworkOptions, strangers: Peer, caller: &Environment) -> Result<(Self, Captures), CliError> {
-        let upstream = network.upstream(caller)?;
-        let listener = listen(network.listen).await?;
-        Self::start(Answer::Upstream(Box::new(Upstream::new(upstream))), listener, strangers, caller)
-    }
-
-    /// Starts the proxy on a bound listener.
-    ///
-    /// # Errors
-    /// A temporary folder that cannot be made, no random numbers.
-    pub fn start(answer: Answer, listener: TcpListener, strangers: Peer, caller: &Environment) -> Result<(Self, Captures), CliError> {
+    /// An address that is taken or not loopback, a temporary folder that cannot be made.
+    pub async fn open(address: SocketAddr, answer: Answer, strangers: Peer, caller: &Environment) -> Result<(Self, Captures), CliError> {
         let started = Instant::now();
+        let listener = listen(address).await?;
         let own = |error: &dyn std::fmt::Display| CliError::new(Exit::OWN_FAILURE, format_args!("cannot prepare the run: {error}"));
         let root = Root::for_run().map_err(|error| own(&error))?;
         let credential = Credential::generate().map_err(|error| own(&error))?;

@@ -1,0 +1,80 @@
+//! The player behind the proxy: requests become plain data, its replies are performed. Reads the clock for it; dials nothing.
+
+use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Request as PlainRequest, Stage, Version};
+use crate::model::Moment;
+use crate::proxy::{AtEnd, Body, Local, Peer, perform};
+use crate::replay::{Account, Player};
+use crate::upstream::RequestBody;
+use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How many bytes of a request are read.
+const BODY_LIMIT: usize = 8 << 20;
+
+/// What answers in place of the servers.
+pub struct Door {
+    player: Arc<Mutex<Player>>,
+}
+
+impl Door {
+    pub fn new(player: Player) -> Self {
+        Self { player: Arc::new(Mutex::new(player)) }
+    }
+
+    /// What happened so far.
+    pub fn account(&self) -> Account {
+        locked(&self.player).account().clone()
+    }
+}
+
+impl Local for Door {
+    fn answer(&self, peer: Peer, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Failure>> {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let body = whole(body).await?;
+            let request = plain(&parts, body);
+            let answered = locked(&self.player).answer(&request, peer.session, real_time());
+            let at_end = answered.open.map(|stream| {
+                let player = Arc::clone(&self.player);
+                Box::new(move || locked(&player).stream_closed(&stream)) as AtEnd
+            });
+            Ok(perform(answered.reply, at_end))
+        })
+    }
+}
+
+/// The body, once all of it is there.
+async fn whole(mut body: RequestBody) -> Result<Bytes, Failure> {
+    let gone = |reason: String| Failure { stage: Stage::ClientGone, reason };
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| gone(error.to_string()))?;
+        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        if bytes.len() > BODY_LIMIT {
+            return Err(gone(format!("a request of more than {BODY_LIMIT} bytes")));
+        }
+    }
+    Ok(bytes.freeze())
+}
+
+/// The request as plain data.
+fn plain(parts: &Parts, body: Bytes) -> PlainRequest {
+    let fields = parts.headers.iter();
+    let headers: Headers = fields.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))).collect();
+    let body = PlainBody { content: Content::of(body, &headers), ..PlainBody::default() };
+    let url = parts.uri.to_string();
+    PlainRequest { method: parts.method.to_string(), url, version: Version::Http11, headers, body, trailers: Headers::new() }
+}
+
+fn locked(player: &Mutex<Player>) -> MutexGuard<'_, Player> {
+    player.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn real_time() -> Moment {
+    Moment::since_epoch(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}

@@ -1,0 +1,199 @@
+//! What happened in a replay: each request with what it was answered, misses, hosts that are not on the tape, adopted values and
+//! servers that nobody asked. Holds no value that came over the wire but hosts, paths and names of methods.
+
+use super::{Answered, Source};
+use crate::exchange::Request;
+use crate::model::{Decided, GrantType, ServerId};
+use crate::protocol::{Endpoint, Kind};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How many misses are kept, and how many requests of a session are told one by one; the rest is counted.
+const KEPT: usize = 100;
+const TOLD: usize = 10_000;
+
+/// The account of a replay.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// The requests of each session, in order.
+    pub sessions: BTreeMap<u32, Vec<Told>>,
+    /// How many requests there were.
+    pub requests: u64,
+    /// What could not be answered.
+    pub misses: Vec<Miss>,
+    /// How often that happened.
+    pub missed: u64,
+    /// Requests to hosts that are not on the tape, by host.
+    pub elsewhere: BTreeMap<String, u64>,
+    /// What was taken for a value from before the recording, in words.
+    pub adopted: Vec<String>,
+    expected: Vec<(ServerId, String)>,
+}
+
+/// A request and its answer, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The JSON-RPC method, the kind, or method and path.
+    pub what: String,
+    /// What part of a session it belongs to.
+    pub part: Part,
+    /// The status of the answer.
+    pub status: u16,
+    /// The interaction that the answer is or looks like.
+    pub interaction: Option<u32>,
+    /// The error that the model decided on.
+    pub error: Option<&'static str>,
+}
+
+/// A part of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Metadata.
+    Discovery,
+    /// Registration, authorization, tokens.
+    Login,
+    /// MCP.
+    Mcp,
+    /// Anything else.
+    Other,
+}
+
+/// Where a request went.
+#[derive(Clone, Copy)]
+pub(super) enum At {
+    /// An MCP server.
+    Mcp,
+    /// Where metadata is, or might be.
+    Document(Kind),
+    /// Anything else.
+    Elsewhere,
+}
+
+impl At {
+    /// The sort of document that is looked for at a path; a well-known name says it.
+    pub(super) fn path(path: &str) -> Self {
+        let of = |name: &str| path.contains("/.well-known/") && path.contains(name);
+        match () {
+            () if of("oauth-protected-resource") => Self::Document(Kind::Prm),
+            () if of("oauth-authorization-server") => Self::Document(Kind::AsMetadata),
+            () if of("openid-configuration") => Self::Document(Kind::OidcConfig),
+            () => Self::Elsewhere,
+        }
+    }
+}
+
+/// A request that could not be answered honestly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Miss {
+    /// The client process.
+    pub session: u32,
+    /// What was asked.
+    pub what: String,
+    /// The interaction that comes nearest.
+    pub nearest: Option<u32>,
+    /// Each reason why that is not it.
+    pub reasons: Vec<String>,
+}
+
+impl Account {
+    pub(super) fn expecting(servers: impl Iterator<Item = (ServerId, String)>) -> Self {
+        Self { expected: servers.collect(), ..Self::default() }
+    }
+
+    /// The MCP servers of the tape that got no request.
+    pub fn untouched(&self) -> impl Iterator<Item = &str> {
+        self.expected.iter().map(|(_, url)| url.as_str())
+    }
+
+    pub(super) fn reached(&mut self, id: ServerId) {
+        self.expected.retain(|(own, _)| *own != id);
+    }
+
+    pub(super) fn tell(&mut self, request: &Request, session: u32, place_of: At, answered: &Answered) {
+        self.requests += 1;
+        let status = answered.reply.status;
+        let endpoint = Endpoint::parse(&request.url);
+        let place = endpoint.as_ref().map(|endpoint| format!("{} {}", request.method, endpoint.path())).unwrap_or_default();
+        let rpc = || request.body.content.json().and_then(|body| body["method"].as_str().map(short));
+        let (part, name, interaction, decided) = match &answered.source {
+            Source::Elsewhere => {
+                let host = endpoint.map(|endpoint| endpoint.host().to_owned()).unwrap_or_default();
+                *self.elsewhere.entry(host).or_default() += 1;
+                return;
+            }
+            Source::Miss(miss) => {
+                self.missed += 1;
+                if self.misses.len() < KEPT {
+                    self.misses.push((**miss).clone());
+                }
+                (Part::Other, None, miss.nearest, None)
+            }
+            Source::Tape { interaction } => (Part::Other, None, Some(*interaction), None),
+            Source::Dressed { interaction, decided } => (part_of(decided), name_of(decided), Some(*interaction), Some(decided)),
+            Source::Model(decided) => (part_of(decided), name_of(decided), None, Some(decided)),
+        };
+        let (part, name) = match place_of {
+            At::Mcp => (Part::Mcp, None),
+            At::Document(kind) => (Part::Discovery, Some(kind.name())),
+            At::Elsewhere => (part, name),
+        };
+        let what = name.map(str::to_owned).or_else(rpc).unwrap_or(place);
+        let told = self.sessions.entry(session).or_default();
+        if told.len() < TOLD {
+            told.push(Told { what, part, status, interaction, error: decided.and_then(error_of) });
+        }
+    }
+}
+
+/// A method comes from the client: only its beginning is kept.
+fn short(method: &str) -> String {
+    method.chars().take(60).collect()
+}
+
+fn part_of(decided: &Decided) -> Part {
+    match decided {
+        Decided::Metadata | Decided::NotFound => Part::Discovery,
+        Decided::Registered | Decided::Authorized | Decided::Issued { .. } | Decided::TokenRefused { .. } => Part::Login,
+        Decided::Revoked | Decided::Refused { .. } => Part::Login,
+        Decided::Challenged { .. } | Decided::Mcp { .. } => Part::Mcp,
+        Decided::Preflight => Part::Other,
+    }
+}
+
+fn name_of(decided: &Decided) -> Option<&'static str> {
+    let kind = match decided {
+        Decided::Registered => Kind::DcrCreate,
+        Decided::Authorized => Kind::Authorize,
+        Decided::Issued { grant_type } | Decided::TokenRefused { grant_type, .. } => kind_of(*grant_type),
+        Decided::Revoked => Kind::Revoke,
+        _ => return None,
+    };
+    Some(kind.name())
+}
+
+/// The kind of a token request.
+pub(super) fn kind_of(grant_type: GrantType) -> Kind {
+    match grant_type {
+        GrantType::Code => Kind::TokenCode,
+        GrantType::Refresh => Kind::TokenRefresh,
+        GrantType::ClientCredentials => Kind::TokenClientCredentials,
+        GrantType::Other => Kind::TokenOther,
+    }
+}
+
+fn error_of(decided: &Decided) -> Option<&'static str> {
+    match decided {
+        Decided::TokenRefused { error, .. } | Decided::Refused { error } => Some(error),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not on the tape", self.what)?;
+        if let Some(nearest) = self.nearest {
+            write!(f, "; nearest is interaction {nearest}")?;
+        }
+        write!(f, ": {}", self.reasons.join("; "))
+    }
+}

@@ -1,0 +1,120 @@
+//! The interactions of a tape and the ways to find one: documents by URL, answers by kind and endpoint.
+
+use crate::cassette::Interaction;
+use crate::exchange::{Exchange, Request, Response};
+use crate::protocol::{Endpoint, Kind, RoleMap, classify_run};
+use std::collections::{HashMap, HashSet};
+
+/// A tape with its indices.
+pub(super) struct Tape {
+    interactions: Vec<Interaction>,
+    /// What the tape shows of each endpoint.
+    pub(super) roles: RoleMap,
+    documents: HashMap<(String, String), usize>,
+    behind_bearer: HashMap<(String, String), usize>,
+    by_kind: HashMap<(Kind, String), Vec<usize>>,
+    by_url: HashMap<String, usize>,
+    origins: HashSet<String>,
+}
+
+impl Tape {
+    pub(super) fn new(interactions: Vec<Interaction>) -> Self {
+        let (roles, _) = classify_run(interactions.iter().map(|interaction| &interaction.exchange));
+        let mut tape = Self {
+            interactions: Vec::new(),
+            roles,
+            documents: HashMap::new(),
+            behind_bearer: HashMap::new(),
+            by_kind: HashMap::new(),
+            by_url: HashMap::new(),
+            origins: HashSet::new(),
+        };
+        for (index, interaction) in interactions.iter().enumerate().filter(|(_, own)| own.kind != Kind::Callback) {
+            tape.note(index, interaction);
+        }
+        tape.interactions = interactions;
+        tape
+    }
+
+    fn note(&mut self, index: usize, interaction: &Interaction) {
+        let Interaction { exchange, kind } = interaction;
+        let Some(endpoint) = Endpoint::parse(&exchange.request.url) else { return };
+        let url = endpoint.as_str().to_owned();
+        if is_answered_here(*kind) {
+            self.origins.insert(endpoint.origin().to_owned());
+        }
+        self.by_url.insert(url.clone(), index);
+        let Some(status) = exchange.status() else { return };
+        self.by_kind.entry((*kind, url.clone())).or_default().push(index);
+        let place = (exchange.request.method.clone(), url);
+        match kind {
+            // A document that came counts more than a later failure.
+            Kind::Prm | Kind::AsMetadata | Kind::OidcConfig | Kind::Jwks | Kind::CimdDoc
+                if is_success(status) || !self.documents.contains_key(&place) =>
+            {
+                self.documents.insert(place, index);
+            }
+            Kind::Userinfo | Kind::AccountApi if is_success(status) => {
+                self.behind_bearer.insert(place, index);
+            }
+            _ => {}
+        }
+    }
+
+    /// All interactions with their places, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Interaction)> {
+        self.interactions.iter().enumerate()
+    }
+
+    /// The exchange at a place.
+    pub(super) fn exchange(&self, index: usize) -> &Exchange {
+        &self.interactions[index].exchange
+    }
+
+    /// The number and the response at a place that has one.
+    pub(super) fn answer(&self, index: usize) -> (u32, &Response) {
+        let exchange = self.exchange(index);
+        (exchange.number, exchange.response().expect("only interactions with a response are indexed"))
+    }
+
+    pub(super) fn document(&self, method: &str, endpoint: &Endpoint) -> Option<usize> {
+        let method = if method == "HEAD" { "GET" } else { method };
+        self.documents.get(&(method.to_owned(), endpoint.as_str().to_owned())).copied()
+    }
+
+    pub(super) fn behind_bearer(&self, method: &str, endpoint: &Endpoint) -> Option<usize> {
+        self.behind_bearer.get(&(method.to_owned(), endpoint.as_str().to_owned())).copied()
+    }
+
+    /// The last answer of a kind at an endpoint that fits.
+    pub(super) fn last_of(&self, kind: Kind, endpoint: &str, fits: impl Fn(&Request, &Response) -> bool) -> Option<usize> {
+        let found = self.by_kind.get(&(kind, endpoint.to_owned()))?;
+        found.iter().rev().copied().find(|index| fits(&self.exchange(*index).request, self.answer(*index).1))
+    }
+
+    /// Every answered interaction of a kind.
+    pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (&Exchange, &Response)> {
+        let of_kind = self.interactions.iter().filter(move |own| own.kind == kind);
+        of_kind.filter_map(|own| Some((&own.exchange, own.exchange.response()?)))
+    }
+
+    /// True for an endpoint on a scheme, host and port that the tape holds.
+    pub(super) fn knows(&self, endpoint: &Endpoint) -> bool {
+        self.origins.contains(endpoint.origin())
+    }
+
+    /// An interaction at the same URL, and its method.
+    pub(super) fn nearest(&self, _method: &str, endpoint: &Endpoint) -> Option<(u32, &str)> {
+        let exchange = self.exchange(*self.by_url.get(endpoint.as_str())?);
+        Some((exchange.number, exchange.request.method.as_str()))
+    }
+}
+
+/// The model's API is another program's part.
+fn is_answered_here(kind: Kind) -> bool {
+    kind.is_stored() && kind != Kind::LlmApi
+}
+
+pub(super) fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
