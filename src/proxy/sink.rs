@@ -87,6 +87,8 @@ struct Queue {
     requests: AtomicUsize,
     room: Notify,
     abandoned: AtomicBool,
+    /// Set when the receiver first asks: who only looks when all is over promises nothing about time.
+    attended: AtomicBool,
 }
 
 /// No message is old.
@@ -206,6 +208,7 @@ impl Captures {
 
     /// Takes all that waits; false if nothing came in time or ever will.
     fn refill(&mut self, deadline: Option<Instant>) -> bool {
+        self.queue.attended.store(true, SeqCst);
         let mut waiting = self.queue.waiting();
         let mut had_to_wait = false;
         while waiting.entries.is_empty() {
@@ -278,6 +281,7 @@ impl Queue {
             requests: AtomicUsize::new(0),
             room: Notify::new(),
             abandoned: AtomicBool::new(false),
+            attended: AtomicBool::new(false),
         }
     }
 
@@ -290,7 +294,8 @@ impl Queue {
     }
 
     fn is_crowded(&self) -> bool {
-        !self.abandoned.load(SeqCst) && (self.messages.load(SeqCst) > CROWDED || self.bytes.load(SeqCst) > HEAVY || self.lag() > OLD)
+        let is_late = || self.attended.load(SeqCst) && self.lag() > OLD;
+        !self.abandoned.load(SeqCst) && (self.messages.load(SeqCst) > CROWDED || self.bytes.load(SeqCst) > HEAVY || is_late())
     }
 
     /// The age of the oldest message that is not dealt with.

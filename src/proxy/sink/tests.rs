@@ -58,6 +58,11 @@ async fn a_request_waits_while_a_message_is_old() {
     while sink.queue().lag() <= OLD {
         thread::yield_now();
     }
+    // Nobody has asked for messages yet, so nobody promised to be quick.
+    assert!(futures_util::poll!(Box::pin(sink.room())).is_ready());
+    assert!(matches!(captures.recv(Duration::ZERO), Received::Message(_)));
+    sink.send(message(2));
+    sink.queue().oldest.store(0, SeqCst);
     let mut waiting = Box::pin(sink.room());
     assert!(futures_util::poll!(&mut waiting).is_pending());
     assert!(matches!(captures.recv(Duration::ZERO), Received::Message(_)));
