@@ -8,7 +8,7 @@ use super::session::{Lab, Started, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Recorded};
-use crate::proxy::{Answer, Captures};
+use crate::proxy::{Answer, Captures, Peer};
 use crate::replay::{Account, Adoption, Player, PlayerOptions};
 use crate::runner::{Ended, Environment};
 use crate::scrub::Policy;
@@ -132,7 +132,8 @@ async fn replay(
     terminal: &mut Terminal,
 ) -> Result<Exit, CliError> {
     let door = Arc::new(Door::new(player));
-    let (lab, captures) = Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
+    let (lab, captures) =
+        Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
     let header = header_of(arguments);
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
     let (program, rest) = arguments.command.split_first().ok_or_else(|| own(&"no command"))?;

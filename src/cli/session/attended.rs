@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// What a client process is given.
-pub(in crate::cli) struct Given {
+pub struct Given {
     /// Its whole environment.
     pub environment: Environment,
     /// The part of it that leads through the proxy.

@@ -1,8 +1,8 @@
 //! One client process of a run: its environment, its openers, its start and its end. Knows in which order sessions run;
 //! how a process is started and ended is the runner's work, who visits a URL the user agent's.
 
-use super::attended::{self, Attended};
 use super::Writer;
+use super::attended::{self, Attended};
 use super::lab::Lab;
 use crate::cassette::Session;
 use crate::cli::shared::ClientOptions;
