@@ -13,7 +13,7 @@ pub type AtEnd = Box<dyn FnOnce() + Send + Sync>;
 
 /// Makes the response. Header fields that no server could send are left out.
 pub fn perform(reply: Reply, at_end: Option<AtEnd>) -> Response<Body> {
-    let Reply { status, headers, steps, ending } = reply;
+    let Reply { status, headers, steps, ending, .. } = reply;
     let body = match (steps.as_slice(), ending) {
         ([], Ending::Complete) => Body::empty(),
         ([Step::Send(bytes)], Ending::Complete) => Body::from(bytes.clone()),

@@ -128,6 +128,7 @@ impl Account {
                 }
                 (Part::Other, None, miss.nearest, None)
             }
+            Source::Fault => (Part::Other, None, None, None),
             Source::Tape { interaction } => (Part::Other, None, Some(*interaction), None),
             Source::Dressed { interaction, decided } => (part_of(decided), name_of(decided), Some(*interaction), Some(decided)),
             Source::Model(decided) => (part_of(decided), name_of(decided), None, Some(decided)),

@@ -196,7 +196,7 @@ impl Player {
             // Nothing more to say: the stream is open and silent, as that of a server without news.
             None => {
                 let headers: Headers = [("content-type", "text/event-stream"), ("cache-control", "no-store")].into_iter().collect();
-                let reply = Reply { status: 200, headers, steps: Vec::new(), ending: Ending::Open };
+                let reply = Reply { headers, ending: Ending::Open, ..Reply::default() };
                 let decided = Decided::Mcp { era: Era::Legacy, method: "GET".to_owned() };
                 Answered { reply, source: Source::Model(decided), open: None }
             }

@@ -4,6 +4,7 @@
 mod account;
 mod adopt;
 mod dress;
+mod faulty;
 mod issuers;
 mod mcp;
 mod rewrite;
@@ -39,6 +40,7 @@ pub struct Player {
     ids: HashMap<Caller, Vec<(Value, Value)>>,
     adoption: Adoption,
     account: Account,
+    trouble: faulty::Trouble,
 }
 
 /// What may be chosen about a replay.
@@ -96,6 +98,8 @@ pub enum Source {
     },
     /// The model made it.
     Model(Decided),
+    /// A fault, in place of the servers.
+    Fault,
     /// The host is not on the tape.
     Elsewhere,
     /// It could not be answered honestly.
@@ -128,12 +132,12 @@ impl Player {
             lines.iter().filter(|(_, line)| line.is_spoken_to()).map(|(id, _)| (*id, model.server(*id).resource.clone())),
         );
         let (used, ids) = (HashMap::new(), HashMap::new());
-        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, account })
+        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, account, trouble: Default::default() })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
     pub fn answer(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
-        let answered = self.routed(request, session, now);
+        let answered = self.troubled(request, session, now);
         let path = Endpoint::parse(&request.url);
         let at = match self.model.server_at(&request.url) {
             Some(_) => At::Mcp,

@@ -14,6 +14,7 @@ pub(super) struct Tape {
     behind_bearer: HashMap<(String, String), usize>,
     by_kind: HashMap<(Kind, String), Vec<usize>>,
     by_url: HashMap<String, usize>,
+    kinds: HashMap<(String, String), Kind>,
     origins: HashSet<String>,
 }
 
@@ -27,6 +28,7 @@ impl Tape {
             behind_bearer: HashMap::new(),
             by_kind: HashMap::new(),
             by_url: HashMap::new(),
+            kinds: HashMap::new(),
             origins: HashSet::new(),
         };
         for (index, interaction) in interactions.iter().enumerate().filter(|(_, own)| own.kind != Kind::Callback) {
@@ -47,6 +49,7 @@ impl Tape {
         let Some(status) = exchange.status() else { return };
         self.by_kind.entry((*kind, url.clone())).or_default().push(index);
         let place = (exchange.request.method.clone(), url);
+        self.kinds.insert(place.clone(), *kind);
         match kind {
             // A document that came counts more than a later failure.
             Kind::Prm | Kind::AsMetadata | Kind::OidcConfig | Kind::Jwks | Kind::CimdDoc
@@ -84,6 +87,11 @@ impl Tape {
 
     pub(super) fn behind_bearer(&self, method: &str, endpoint: &Endpoint) -> Option<usize> {
         self.behind_bearer.get(&(method.to_owned(), endpoint.as_str().to_owned())).copied()
+    }
+
+    /// What a request of that method to an endpoint was for.
+    pub(super) fn kind_at(&self, method: &str, endpoint: &Endpoint) -> Option<Kind> {
+        self.kinds.get(&(method.to_owned(), endpoint.as_str().to_owned())).copied()
     }
 
     /// The last answer of a kind at an endpoint that fits.

@@ -1,5 +1,12 @@
-//! Layer 1: what is to be performed towards a client, as plain data. Knows heads and steps; does not know who decided them, and
-//! performs nothing.
+//! Layer 1: what is to be performed towards a client, as plain data: a reply with head and steps, a handshake, the delivery of a
+//! callback. Does not know who decided them, and performs nothing.
+
+mod delivery;
+mod edit;
+mod handshake;
+
+pub use delivery::{Arrival, Delivery, Family};
+pub use handshake::{Flaw, Handshake};
 
 use crate::exchange::{EventStream, Headers, Response};
 use bytes::Bytes;
@@ -17,6 +24,10 @@ pub struct Reply {
     pub steps: Vec<Step>,
     /// What follows the last step.
     pub ending: Ending,
+    /// How long nothing comes, not even the head.
+    pub wait: Duration,
+    /// How the connection breaks in place of all of it, once the wait is over.
+    pub broken: Option<Break>,
 }
 
 /// A piece of a body.
@@ -35,6 +46,19 @@ pub enum Ending {
     Complete,
     /// The body stays open until one side leaves.
     Open,
+    /// The connection breaks in the middle of the body.
+    Broken(Break),
+}
+
+/// How a connection breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// It is reset (TCP RST).
+    Reset,
+    /// It is closed, as if all had been said.
+    Close,
+    /// It stays open and silent.
+    Stall,
 }
 
 impl Reply {
@@ -42,7 +66,7 @@ impl Reply {
     pub fn whole(response: &Response) -> Self {
         let bytes = Bytes::from(response.body.content.to_bytes().into_owned());
         let steps = if bytes.is_empty() { Vec::new() } else { vec![Step::Send(bytes)] };
-        Self { status: response.status, headers: response.headers.clone(), steps, ending: Ending::Complete }
+        Self { status: response.status, headers: response.headers.clone(), steps, ..Self::default() }
     }
 
     /// A stream of events: their order is kept, a gap between two of them is at most `longest`. Before the first there is none.
@@ -60,13 +84,20 @@ impl Reply {
         if !stream.tail.is_empty() && ending == Ending::Complete {
             steps.push(Step::Send(Bytes::from(stream.tail.clone())));
         }
-        Self { status, headers, steps, ending }
+        Self { status, headers, steps, ending, ..Self::default() }
     }
 
     /// The bytes of the body, waits left out.
     pub fn body(&self) -> Vec<u8> {
         let sent = self.steps.iter().filter_map(|step| if let Step::Send(bytes) = step { Some(bytes) } else { None });
         sent.flatten().copied().collect()
+    }
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        let headers = Headers::new();
+        Self { status: 200, headers, steps: Vec::new(), ending: Ending::Complete, wait: Duration::ZERO, broken: None }
     }
 }
 
@@ -77,6 +108,8 @@ impl fmt::Debug for Reply {
             .field("headers", &self.headers)
             .field("steps", &self.steps)
             .field("ending", &self.ending)
+            .field("wait", &self.wait)
+            .field("broken", &self.broken)
             .finish()
     }
 }

@@ -6,11 +6,13 @@ use super::opened::{Opened, Target};
 use super::shim::Shim;
 use super::walk::{WalkEnd, Walker};
 use super::{Which, system};
+use crate::reply::Delivery;
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use url::Url;
 
 /// How long the last of several URLs has to stand before it counts as the last.
 const QUIET: Duration = Duration::from_secs(1);
@@ -24,6 +26,8 @@ pub enum Means {
         walker: Walker,
         /// Where the callback is reported.
         sink: Arc<CallbackSink>,
+        /// What becomes of a redirect back to the client; without it, it arrives.
+        plan: Option<Plan>,
     },
     /// The person's browser, in the caller's original environment.
     System {
@@ -35,6 +39,9 @@ pub enum Means {
     /// Nobody.
     None,
 }
+
+/// Changes the plan of a redirect back to a client.
+pub type Plan = Arc<dyn Fn(&mut Delivery) + Send + Sync>;
 
 /// The user agent of a session.
 pub struct Agent {
@@ -62,6 +69,8 @@ pub enum VisitEnd {
     NotAnAuthorizationRequest,
     /// `auto`: the redirect was delivered to the client.
     Delivered(Delivered),
+    /// `auto`: the redirect was dropped on purpose.
+    Dropped,
     /// `auto`: the walk did not come to a callback.
     Stranded(WalkEnd),
     /// `system`: this program shows it.
@@ -113,12 +122,27 @@ async fn visit(means: &Means, opened: &Opened) -> VisitEnd {
         Means::None => VisitEnd::NobodyCame,
         Means::System { caller } => system::show(opened, caller).map_or_else(VisitEnd::NotShown, VisitEnd::Shown),
         Means::Chromium(browser) => browser.show(opened).map_or_else(VisitEnd::NotShown, VisitEnd::Browsing),
-        Means::Auto { walker, sink } => {
+        Means::Auto { walker, sink, plan } => {
             let Target::Authorization(request) = &opened.target else { return VisitEnd::NotAnAuthorizationRequest };
             match walker.walk(request).await {
-                WalkEnd::Callback(url) => VisitEnd::Delivered(deliver(&url, opened.session, sink).await),
+                WalkEnd::Callback(url) => carried_out(url, opened.session, plan.as_ref(), sink).await,
                 end => VisitEnd::Stranded(end),
             }
         }
     }
+}
+
+/// Carries the plan of a redirect out. The last arrival says what came of it.
+async fn carried_out(url: Url, session: u32, plan: Option<&Plan>, sink: &CallbackSink) -> VisitEnd {
+    let mut delivery = Delivery::plain(session, url.into());
+    if let Some(plan) = plan {
+        plan(&mut delivery);
+    }
+    let mut end = VisitEnd::Dropped;
+    for arrival in delivery.arrivals {
+        tokio::time::sleep(arrival.after).await;
+        let Ok(url) = Url::parse(&arrival.url) else { continue };
+        end = VisitEnd::Delivered(deliver(&url, arrival.family, session, sink).await);
+    }
+    end
 }

@@ -1,10 +1,12 @@
 //! The player behind the proxy: requests become plain data, its replies are performed. Reads the clock for it; dials nothing.
 
 use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Request as PlainRequest, Stage, Version};
+use crate::fault::Fired;
 use crate::model::Moment;
 use crate::proxy::{AtEnd, Body, Local, Peer, perform};
 use crate::replay::{Account, Player};
 use crate::upstream::RequestBody;
+use crate::useragent::Plan;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::request::Parts;
@@ -24,6 +26,16 @@ pub struct Door {
 impl Door {
     pub fn new(player: Player) -> Self {
         Self { player: Arc::new(Mutex::new(player)) }
+    }
+
+    /// How often each fault fired.
+    pub fn fired(&self) -> Vec<Fired> {
+        locked(&self.player).fired().collect()
+    }
+
+    /// What becomes of redirects back to clients.
+    pub fn plan(self: Arc<Self>) -> Plan {
+        Arc::new(move |delivery| drop(locked(&self.player).deliver(delivery)))
     }
 
     /// What happened so far.

@@ -2,12 +2,14 @@
 //! things; `door` is what answers in this process, `summary` the last screen. Nothing here can dial.
 
 mod door;
+mod faults;
 mod summary;
 
 use super::session::{Lab, Started, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Recorded};
+use crate::fault::Fired;
 use crate::proxy::{Answer, Captures, Peer};
 use crate::replay::{Account, Adoption, Player, PlayerOptions};
 use crate::runner::{Ended, Environment};
@@ -64,6 +66,9 @@ pub struct ReplayArguments {
     /// Refuse every credential that was not issued here, even where the tape begins logged in
     #[arg(long)]
     no_adopt: bool,
+    /// Break something: NAME, or NAME:KEY=VALUE,… (repeatable; `authtape faults` lists them)
+    #[arg(long, value_name = "NAME[:KEY=VALUE,…]")]
+    fault: Vec<String>,
     /// Allow --home real: the client may change or delete your own credentials
     #[arg(long)]
     allow_real_home: bool,
@@ -83,7 +88,9 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     }
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
-    let player = player(arguments, terminal)?;
+    let faults = faults::armed(&arguments.fault, arguments.expires_in)?;
+    let mut player = player(arguments, terminal)?;
+    player.arm(faults, arguments.client.last_session()).map_err(|error| faults::refused(&error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| own(&error))?;
     runtime.block_on(replay(arguments, player, &caller, existing, terminal))
@@ -134,6 +141,7 @@ async fn replay(
     let door = Arc::new(Door::new(player));
     let (lab, captures) =
         Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
+    let lab = lab.with_plan(Arc::clone(&door).plan());
     let header = header_of(arguments);
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
     let (program, rest) = arguments.command.split_first().ok_or_else(|| own(&"no command"))?;
@@ -148,9 +156,10 @@ async fn replay(
         writer.finish(Header { sessions: sessions.clone(), ..header })?;
     }
     let Started { ended, .. } = ended?;
-    let account = door.account();
+    let (account, fired) = (door.account(), door.fired());
     summary::print(&arguments.cassette, arguments.output.as_deref(), &account, &sessions, terminal);
-    Ok(exit_of(ended, &account))
+    faults::print(&fired, terminal);
+    Ok(exit_of(ended, &account, &fired))
 }
 
 /// Where the exchanges of a replay go.
@@ -189,10 +198,10 @@ fn header_of(arguments: &ReplayArguments) -> Header {
 }
 
 /// 1 for what may not pass unseen, whatever the client returned; else the client's own code.
-fn exit_of(ended: Option<Ended>, account: &Account) -> Exit {
+fn exit_of(ended: Option<Ended>, account: &Account, fired: &[Fired]) -> Exit {
     match ended {
         Some(Ended::TimedOut) => Exit::TIMEOUT,
-        _ if account.missed > 0 || account.requests == 0 || account.untouched().next().is_some() => Exit::FINDINGS,
+        _ if account.missed > 0 || account.requests == 0 || account.untouched().next().is_some() || faults::lies_idle(fired) => Exit::FINDINGS,
         Some(ended) => Exit(ended.exit_code()),
         None => Exit::OK,
     }

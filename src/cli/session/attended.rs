@@ -173,6 +173,7 @@ fn said(visit: &Visit) -> Option<String> {
             format!("the login leads back to {}://{}, which is not this machine", url.scheme(), url.host_str().unwrap_or_default())
         }
         VisitEnd::Delivered(Delivered::Refused(reason)) => format!("the client did not take its callback: {reason}"),
+        VisitEnd::Dropped => "a callback was dropped on purpose".to_owned(),
         VisitEnd::NotShown(reason) => format!("no browser opened: {reason}"),
         VisitEnd::NobodyCame => "a URL was opened and nobody came (--user-agent none)".to_owned(),
         _ => return None,
@@ -193,7 +194,7 @@ async fn means(session: u32, options: &ClientOptions, lab: &Lab) -> Result<Means
                 Mark { number, connection: 0, at }
             });
             let report = Box::new(move |captured| sink.send(captured));
-            Means::Auto { walker, sink: Arc::new(CallbackSink { begin, report }) }
+            Means::Auto { walker, sink: Arc::new(CallbackSink { begin, report }), plan: lab.plan() }
         }
     })
 }

@@ -6,6 +6,7 @@ use crate::proxy::{
     Admission, Answer, CaptureSink, Captures, Credential, Deadlines, Numbers, Options, Peer, Root, Running, capture, serve,
 };
 use crate::runner::{Bundles, Environment, claude};
+use crate::useragent::Plan;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,7 @@ pub struct Lab {
     sink: CaptureSink,
     started: Instant,
     shutdown: CancellationToken,
+    plan: Option<Plan>,
 }
 
 impl Lab {
@@ -75,8 +77,18 @@ impl Lab {
         };
         let proxy = serve(listener, options, &shutdown).map_err(|error| own(&error))?;
         let caller = caller.clone();
-        let lab = Self { caller, bundles, root: pem, folder, credential, proxy, sink, started, shutdown };
+        let lab = Self { caller, bundles, root: pem, folder, credential, proxy, sink, started, shutdown, plan: None };
         Ok((lab, captures))
+    }
+
+    /// Lets this change what becomes of redirects back to clients.
+    pub fn with_plan(self, plan: Plan) -> Self {
+        Self { plan: Some(plan), ..self }
+    }
+
+    /// What changes redirects back to clients.
+    pub fn plan(&self) -> Option<Plan> {
+        self.plan.clone()
     }
 
     /// The start of the run.
