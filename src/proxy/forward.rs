@@ -1,5 +1,6 @@
 //! A request on its way to whatever answers it, and the answer on its way back. Both bodies stream; nothing waits for an end.
 
+use super::answer::NoAnswer;
 use super::context::{Context, Via};
 use super::recording::{Recording, Side};
 use super::tee::{Lent, Tee};
@@ -37,12 +38,21 @@ pub(super) async fn answer(context: &Arc<Context>, via: &Via, scheme: &Scheme, r
     head.uri = uri;
     let request = Request::from_parts(head, body);
     let answered = match protocol {
-        Some(protocol) => upgrade::pass(context, &via.connection, &recording, request, protocol).await,
-        None => context.answer.to(via.peer, request).await.map(|response| pass_back(&recording, response)),
+        Some(protocol) => upgrade::pass(context, &via.connection, &recording, request, protocol).await.map_err(NoAnswer::Failed),
+        None => context.answer.to(via.peer, &via.connection, request).await.map(|response| pass_back(&recording, response)),
     };
     match answered {
         Ok(response) => response,
-        Err(failure) => {
+        Err(NoAnswer::Broken(how)) => {
+            if let Some(reason) = via.connection.break_off(how) {
+                recording.fail(Failure { stage: Stage::Response, reason: reason.to_owned() });
+            }
+            drop(lent);
+            drop(recording);
+            // Nothing more comes here: the client leaves, or the connection is torn down.
+            std::future::pending().await
+        }
+        Err(NoAnswer::Failed(failure)) => {
             tracing::debug!(exchange = recording.number(), stage = ?failure.stage, "no response");
             lent.read_rest().await;
             let response = bad_gateway(&failure);

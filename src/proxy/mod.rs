@@ -32,7 +32,7 @@ mod tunnel;
 mod upgrade;
 mod wire;
 
-pub use answer::{Answer, Local};
+pub use answer::{Answer, Local, NoAnswer};
 pub use context::Numbers;
 pub use credential::{Credential, Peer};
 pub use forward::ERROR_HEADER;

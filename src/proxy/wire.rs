@@ -1,6 +1,7 @@
 //! The client's own socket, which we keep in hand: bytes read ahead are given back, and the connection can be ended or reset
 //! by its number.
 
+use crate::reply::Break;
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::HashMap;
 use std::io;
@@ -51,6 +52,16 @@ impl Connection {
     pub fn reset(&self) {
         self.is_reset.store(true, Relaxed);
         self.stop.cancel();
+    }
+
+    /// Breaks the connection as a plan wants it, and says how; `None` where it stays open and silent.
+    pub fn break_off(&self, how: Break) -> Option<&'static str> {
+        match how {
+            Break::Reset => self.reset(),
+            Break::Close => self.close(),
+            Break::Stall => return None,
+        }
+        Some(if how == Break::Reset { "the connection was reset on purpose" } else { "the connection was closed on purpose" })
     }
 
     pub(super) fn refused(&self) -> MutexGuard<'_, Option<(Option<String>, String)>> {

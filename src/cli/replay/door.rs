@@ -3,7 +3,7 @@
 use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Request as PlainRequest, Stage, Version};
 use crate::fault::Fired;
 use crate::model::Moment;
-use crate::proxy::{AtEnd, Body, Local, Peer, perform};
+use crate::proxy::{AtEnd, Body, Connection, Local, NoAnswer, Peer, perform};
 use crate::replay::{Account, Player};
 use crate::upstream::RequestBody;
 use crate::useragent::Plan;
@@ -45,7 +45,12 @@ impl Door {
 }
 
 impl Local for Door {
-    fn answer(&self, peer: Peer, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Failure>> {
+    fn answer(
+        &self,
+        peer: Peer,
+        connection: Arc<Connection>,
+        request: Request<RequestBody>,
+    ) -> BoxFuture<'_, Result<Response<Body>, NoAnswer>> {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = whole(body).await?;
@@ -55,7 +60,7 @@ impl Local for Door {
                 let player = Arc::clone(&self.player);
                 Box::new(move || locked(&player).stream_closed(&stream)) as AtEnd
             });
-            Ok(perform(answered.reply, at_end))
+            perform(answered.reply, connection, at_end).await
         })
     }
 }

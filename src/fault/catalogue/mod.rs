@@ -5,13 +5,14 @@ mod discovery;
 mod refresh;
 mod registration;
 mod resource;
+mod wire;
 
 use super::spec::Spec;
 use std::sync::LazyLock;
 
 /// The faults, in the order of a session and within a part by name.
 pub static ALL: LazyLock<Vec<&'static Spec>> = LazyLock::new(|| {
-    let parts = [discovery::ALL, registration::ALL, authorization::ALL, refresh::ALL, resource::ALL];
+    let parts = [discovery::ALL, registration::ALL, authorization::ALL, refresh::ALL, resource::ALL, wire::ALL];
     let mut all: Vec<_> = parts.into_iter().flatten().copied().collect();
     all.sort_by_key(|spec| (spec.group, spec.name));
     all
