@@ -33,8 +33,8 @@ pub(super) fn run(given: &FaultsArguments, terminal: &mut Terminal) -> Result<Ex
         terminal.print(&text)?;
         return Ok(Exit::OK);
     };
-    let (spec, _) = crate::fault::of(name, Vec::new())
-        .map_err(|error| CliError::new(Exit::USAGE, error).hint("`authtape faults` lists them"))?;
+    let (spec, _) =
+        crate::fault::of(name, Vec::new()).map_err(|error| CliError::new(Exit::USAGE, error).hint("`authtape faults` lists them"))?;
     terminal.print(&match given.format {
         Format::Human => page(spec, width),
         Format::Json => pretty(&data(spec)),
@@ -88,11 +88,8 @@ fn page(spec: &Spec, width: usize) -> String {
     if spec.control == Control::Positive {
         part("Control", "A correct client passes: nothing is wrong here but what clients make of it.");
     }
-    let attributes: Vec<String> = spec
-        .attributes
-        .iter()
-        .map(|own| format!("  {}={}  {} (default: {})", own.name, own.values, own.about, own.default))
-        .collect();
+    let attributes: Vec<String> =
+        spec.attributes.iter().map(|own| format!("  {}={}  {} (default: {})", own.name, own.values, own.about, own.default)).collect();
     if !attributes.is_empty() {
         let _ = writeln!(text, "\nAttributes\n{}", attributes.join("\n"));
     }

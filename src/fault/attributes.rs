@@ -89,7 +89,8 @@ pub fn read(text: &str) -> Result<(&'static Spec, Attributes), FaultError> {
 /// # Errors
 /// An unknown name, an unknown or repeated attribute.
 pub fn of(name: &str, pairs: Vec<(String, String)>) -> Result<(&'static Spec, Attributes), FaultError> {
-    let spec = find(name).ok_or_else(|| FaultError::Unknown { name: name.to_owned(), nearest: nearest(name, ALL.iter().map(|own| own.name)) })?;
+    let spec =
+        find(name).ok_or_else(|| FaultError::Unknown { name: name.to_owned(), nearest: nearest(name, ALL.iter().map(|own| own.name)) })?;
     for (index, (key, _)) in pairs.iter().enumerate() {
         let known = || SELECTING.iter().copied().chain(spec.attributes.iter().map(|own| own.name));
         if !known().any(|own| own == key) {

@@ -84,7 +84,7 @@ impl Faults {
 
     /// What makes clients refresh, where a fault waits for that and nothing else does.
     fn arm_trigger(&mut self, expiry: Expiry) -> Result<(), FaultError> {
-        let waits = |fault: &&Fault| fault.spec.trigger == Trigger::Refresh;
+        let waits = |fault: &&Fault| fault.waits_for_refresh();
         let mut chosen = None;
         for fault in self.list.iter().filter(waits) {
             let word = fault.attributes.word("trigger", &["", "early-401", "expired-at-start", "none"])?;
@@ -95,7 +95,7 @@ impl Faults {
                 chosen = Some(word);
             }
         }
-        if let Some(fault) = self.list.iter().find(|fault| fault.spec.trigger == Trigger::None && fault.attributes.text("trigger").is_some()) {
+        if let Some(fault) = self.list.iter().find(|fault| !fault.waits_for_refresh() && fault.attributes.text("trigger").is_some()) {
             return Err(FaultError::Contradiction(format!("{} needs no trigger", fault.spec.name)));
         }
         let arranges = |fault: &Fault| matches!(fault.spec.name, "expired-at-start" | "early-401" | "token-expires-in-odd");
@@ -118,10 +118,18 @@ impl Faults {
     ///
     /// # Errors
     /// The tape lacks what a fault needs, or nothing on it is what the fault aims at.
-    pub fn prepare(&mut self, model: &mut Model, issuers: &[IssuerId], servers: &[ServerFacts], sessions: u32, kinds: &[Kind]) -> Result<(), FaultError> {
+    pub fn prepare(
+        &mut self,
+        model: &mut Model,
+        issuers: &[IssuerId],
+        servers: &[ServerFacts],
+        sessions: u32,
+        kinds: &[Kind],
+    ) -> Result<(), FaultError> {
         for fault in &mut self.list {
             let unfit = |reason: &str| FaultError::Unfit { fault: fault.spec.name, reason: reason.to_owned() };
-            let own: Vec<IssuerId> = issuers.iter().copied().filter(|id| fault.selection.takes_issuer(&model.issuer(*id).identifier)).collect();
+            let own: Vec<IssuerId> =
+                issuers.iter().copied().filter(|id| fault.selection.takes_issuer(&model.issuer(*id).identifier)).collect();
             if own.is_empty() && !issuers.is_empty() {
                 return Err(unfit("the tape shows no such issuer"));
             }
@@ -246,6 +254,11 @@ impl Fault {
         let deed = (spec.make)(&attributes)?;
         let is_awake = selection.after().is_none();
         Ok(Self { spec, attributes, selection, deed, seen: 0, fired: 0, is_awake, is_over: false, is_trigger: false })
+    }
+
+    /// True when nothing but a refresh lets it fire.
+    fn waits_for_refresh(&self) -> bool {
+        self.spec.trigger == Trigger::Refresh || self.selection.kinds() == [Kind::TokenRefresh]
     }
 
     fn excludes(&self, other: &Self) -> bool {

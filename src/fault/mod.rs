@@ -16,3 +16,6 @@ pub use deed::{Before, Deed, Rpc, Scene, ServerFacts, Stage};
 pub use faults::{Expiry, Fault, Faults, Fired};
 pub use selection::{Life, Selection};
 pub use spec::{Attribute, Control, Group, Needs, Page, Spec, Trigger};
+
+#[cfg(test)]
+mod tests;

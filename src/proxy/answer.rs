@@ -1,7 +1,7 @@
 //! What answers a request: the real server, or something in this process, and then nothing can dial.
 
-use super::{Connection, Peer};
 use super::forward::text;
+use super::{Connection, Peer};
 use crate::exchange::Failure;
 use crate::reply::Break;
 use crate::upstream::{RequestBody, Upstream};
@@ -25,8 +25,12 @@ pub trait Local: Send + Sync {
     ///
     /// # Errors
     /// There is no response: it failed, or the connection is to break.
-    fn answer(&self, peer: Peer, connection: Arc<Connection>, request: Request<RequestBody>)
-    -> BoxFuture<'_, Result<Response<Body>, NoAnswer>>;
+    fn answer(
+        &self,
+        peer: Peer,
+        connection: Arc<Connection>,
+        request: Request<RequestBody>,
+    ) -> BoxFuture<'_, Result<Response<Body>, NoAnswer>>;
 }
 
 /// Why there is no response.
@@ -46,7 +50,12 @@ impl From<Failure> for NoAnswer {
 
 impl Answer {
     /// The response to a request with an absolute URL, as soon as its head is there.
-    pub(super) async fn to(&self, peer: Peer, connection: &Arc<Connection>, request: Request<RequestBody>) -> Result<Response<Body>, NoAnswer> {
+    pub(super) async fn to(
+        &self,
+        peer: Peer,
+        connection: &Arc<Connection>,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Body>, NoAnswer> {
         match self {
             Self::Upstream(upstream) => Ok(upstream.send(request).await.map_err(Failure::from)?.map(Body::from)),
             Self::Local(local) => local.answer(peer, Arc::clone(connection), request).await,

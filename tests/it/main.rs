@@ -10,6 +10,7 @@ mod client_refresh;
 mod client_rmcp;
 mod demo;
 mod doctor;
+mod faults;
 mod hard;
 mod help;
 mod layers;

@@ -18,7 +18,9 @@ pub fn armed(written: &[String], expires_in: Option<u64>) -> Result<Faults, CliE
 pub fn refused(error: &FaultError) -> CliError {
     let hint = match error {
         FaultError::Unknown { .. } => "`authtape faults` lists them".to_owned(),
-        FaultError::UnknownAttribute { fault, .. } | FaultError::Value { fault, .. } => format!("`authtape faults {fault}` says what may be written"),
+        FaultError::UnknownAttribute { fault, .. } | FaultError::Value { fault, .. } => {
+            format!("`authtape faults {fault}` says what may be written")
+        }
         FaultError::Shape { .. } => "--fault NAME:KEY=VALUE,KEY=VALUE".to_owned(),
         FaultError::Contradiction(_) | FaultError::Unfit { .. } => "`authtape show` says what the tape holds".to_owned(),
     };

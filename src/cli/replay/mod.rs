@@ -201,7 +201,9 @@ fn header_of(arguments: &ReplayArguments) -> Header {
 fn exit_of(ended: Option<Ended>, account: &Account, fired: &[Fired]) -> Exit {
     match ended {
         Some(Ended::TimedOut) => Exit::TIMEOUT,
-        _ if account.missed > 0 || account.requests == 0 || account.untouched().next().is_some() || faults::lies_idle(fired) => Exit::FINDINGS,
+        _ if account.missed > 0 || account.requests == 0 || account.untouched().next().is_some() || faults::lies_idle(fired) => {
+            Exit::FINDINGS
+        }
         Some(ended) => Exit(ended.exit_code()),
         None => Exit::OK,
     }
