@@ -1,6 +1,7 @@
 //! Requests to an MCP server: the model's gate and checks first, then the recorded answer of the same call, its ids and session
 //! those of the caller.
 
+use super::made::{accepted, listening, pong};
 use super::rewrite::{self, After, Live};
 use super::tape::is_success;
 use super::{Answered, Caller, Miss, Player, Source, dress, json_response};
@@ -126,6 +127,7 @@ impl Player {
             Found::Nothing => match line.calls.last(method).filter(|_| is_about_the_server(method)) {
                 Some(index) => index,
                 None if method == "ping" => return pong(call.message),
+                None if method == "subscriptions/listen" && line.is_modern => return listening(call.message),
                 None => {
                     let nearest = line.calls.nearest(call.message);
                     let number = nearest.number.map(|index| self.tape.exchange(index).number);
@@ -245,14 +247,4 @@ fn caller_of(access: &Access, process: u32) -> Caller {
 /// Calls that ask what the server is and has: another client's way to ask gets the same answer.
 fn is_about_the_server(method: &str) -> bool {
     matches!(method, "initialize" | "server/discover" | "subscriptions/listen") || method.ends_with("/list")
-}
-
-fn pong(message: &Value) -> Answered {
-    let response = json_response(200, json!({"jsonrpc": "2.0", "id": message["id"], "result": {}}));
-    Answered::whole(&response, Source::Model(Decided::Mcp { era: Era::Legacy, method: "ping".to_owned() }))
-}
-
-fn accepted(method: String) -> Answered {
-    let response = Response { status: 202, headers: Headers::new(), body: Default::default(), trailers: Headers::new() };
-    Answered::whole(&response, Source::Model(Decided::Mcp { era: Era::Legacy, method }))
 }

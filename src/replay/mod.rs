@@ -5,6 +5,7 @@ mod account;
 mod adopt;
 mod dress;
 mod issuers;
+mod made;
 mod mcp;
 mod rewrite;
 mod seed;
