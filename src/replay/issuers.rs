@@ -34,10 +34,11 @@ pub(super) fn of(tape: &Tape) -> Vec<Described> {
             None => found.push(described(tape, &identifier, &document, form)),
         }
     }
+    let roles = [EndpointRole::Token, EndpointRole::Authorization, EndpointRole::Registration, EndpointRole::Revocation];
     if found.is_empty()
-        && let Some(token) = first(tape, EndpointRole::Token).or_else(|| first(tape, EndpointRole::Authorization))
+        && let Some(shown) = roles.into_iter().find_map(|role| first(tape, role))
     {
-        found.extend(Endpoint::parse(&token).map(|token| generated(tape, token.origin())));
+        found.extend(Endpoint::parse(&shown).map(|shown| generated(tape, shown.origin())));
     }
     found
 }

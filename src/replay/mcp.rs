@@ -1,7 +1,7 @@
 //! Requests to an MCP server: the model's gate and checks first, then the recorded answer of the same call, its ids and session
 //! those of the caller.
 
-use super::made::{accepted, listening, pong};
+use super::made::{self, accepted};
 use super::rewrite::{self, After, Live};
 use super::tape::is_success;
 use super::{Answered, Caller, Miss, Player, Source, dress, json_response};
@@ -25,6 +25,7 @@ struct Call<'a> {
     message: &'a Value,
     session: Option<&'a str>,
     version: Option<&'a str>,
+    era: Era,
 }
 
 impl Player {
@@ -74,7 +75,8 @@ impl Player {
         let message = body.as_deref().unwrap_or(&empty);
         let method = message["method"].as_str().unwrap_or_default().to_owned();
         let (is_legacy, is_modern) = self.lines.get(&id).map_or((true, true), |line| (line.is_legacy, line.is_modern));
-        let mut call = Call { server: id, caller: caller_of(access, process), process, message, session: None, version: None };
+        let caller = caller_of(access, process);
+        let mut call = Call { server: id, caller, process, message, session: None, version: None, era: Era::Legacy };
         // The probe of a newer client gets the answer of the older server, which looks neither at headers nor at sessions.
         if method == "server/discover" && is_legacy && !is_modern {
             return self.refused_probe(&call);
@@ -100,7 +102,8 @@ impl Player {
                 call.caller = session.clone().map_or(call.caller, Caller::Session);
                 self.called(&call)
             }
-            Passed::Request { session, .. } => {
+            Passed::Request { session, era } => {
+                call.era = *era;
                 call.caller = session.clone().map_or(call.caller, Caller::Session);
                 self.called(&call)
             }
@@ -126,9 +129,10 @@ impl Player {
             Found::Wild { number, .. } => number,
             Found::Nothing => match line.calls.last(method).filter(|_| is_about_the_server(method)) {
                 Some(index) => index,
-                None if method == "ping" => return pong(call.message),
-                None if method == "subscriptions/listen" && line.is_modern => return listening(call.message),
                 None => {
+                    if let Some(answered) = made::answer(line, call.message, call.era) {
+                        return answered;
+                    }
                     let nearest = line.calls.nearest(call.message);
                     let number = nearest.number.map(|index| self.tape.exchange(index).number);
                     return self.missed(call, number, nearest.reasons);
