@@ -199,15 +199,23 @@ TAPES = [
     ),
     tape(
         *("tool-unknown", "reference", "py", NEWER),
-        "a tool that the server does not have: JSON-RPC error -32602",
+        "a tool that the server does not have: isError in its result",
         reference("py", tool="sing", says="", status=1),
         *(*LOGIN, *ASKED_FIRST, *TOOLS),
     ),
     tape(
+        *("invalid-params", "reference", "py", NEWER),
+        "a tool refuses its arguments: JSON-RPC error -32602",
+        reference("py", tool="dial", says="", status=1),
+        *(*LOGIN, *ASKED_FIRST, *TOOLS),
+        options={"LAB_TOOLS": "strict"},
+    ),
+    tape(
         *("begins-logged-in", "reference", "ts", OLDER),
-        "the client has tokens from before the recording, and its refresh token is used first",
+        "the client has tokens from before the recording; the access token is refused and the refresh token holds",
         reference("ts"),
-        *(*ASKED_FIRST, *INITIALIZED, *TOOLS, "mcp-delete"),
+        *(*ASKED_FIRST, "token-refresh", *ASKED_FIRST, *INITIALIZED, *TOOLS, "mcp-delete"),
+        options={"LAB_EXPIRE_AFTER": REQUESTS},
         before=[reference("ts")],
     ),
     tape(
