@@ -63,7 +63,8 @@ impl<'a> Asked<'a> {
 
     /// The answer to what does not belong to the conversation: these words, in the form that is demanded.
     pub(super) fn aside(&self, words: &str) -> Vec<Block> {
-        if let (Some(name), "tool") = (self.body["tool_choice"]["name"].as_str(), self.body["tool_choice"]["type"].as_str().unwrap_or_default())
+        if let (Some(name), "tool") =
+            (self.body["tool_choice"]["name"].as_str(), self.body["tool_choice"]["type"].as_str().unwrap_or_default())
         {
             let schema = self.body["tools"].as_array().into_iter().flatten().find(|tool| tool["name"] == name);
             let arguments = schema.map(|tool| example(&tool["input_schema"], words, DEPTH)).filter(Value::is_object);

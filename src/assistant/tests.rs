@@ -6,7 +6,8 @@ use std::path::Path;
 const URL: &str = "https://api.anthropic.com/v1/messages?beta=true";
 
 fn request(url: &str, body: &Value) -> Request {
-    let headers: Headers = [("content-type", "application/json"), ("user-agent", "claude-cli/2.1.329 (external, cli)")].into_iter().collect();
+    let headers: Headers =
+        [("content-type", "application/json"), ("user-agent", "claude-cli/2.1.329 (external, cli)")].into_iter().collect();
     let content = Content::of(body.to_string().into(), &headers);
     let body = Body { content, ..Body::default() };
     Request { method: "POST".into(), url: url.into(), version: Version::Http11, headers, body, trailers: Headers::new() }
@@ -47,7 +48,9 @@ impl Client {
             }
             let result = |call: &&Value| json!({"type": "tool_result", "tool_use_id": call["id"], "content": [{"type": "text", "text": "a\n result"}]});
             let results: Vec<Value> = calls.iter().map(result).collect();
-            called.push(calls.iter().map(|call| format!("{} {}", call["name"].as_str().unwrap(), call["input"])).collect::<Vec<_>>().join(" + "));
+            called.push(
+                calls.iter().map(|call| format!("{} {}", call["name"].as_str().unwrap(), call["input"])).collect::<Vec<_>>().join(" + "),
+            );
             self.messages.push(json!({"role": "user", "content": results}));
         }
     }
@@ -77,7 +80,12 @@ fn a_script_goes_on_where_the_conversation_is_and_begins_again_at_its_end() {
         let (called, text) = client.prompt(&script, "and on");
         assert_eq!((called, text.as_str()), (vec!["mcp__lab__echo {}".to_owned()], "The tool mcp__lab__echo said: a result"));
     }
-    let ids: Vec<String> = client.messages.iter().flat_map(|message| message["content"].as_array().cloned().unwrap_or_default()).filter_map(|block| block["id"].as_str().map(str::to_owned)).collect();
+    let ids: Vec<String> = client
+        .messages
+        .iter()
+        .flat_map(|message| message["content"].as_array().cloned().unwrap_or_default())
+        .filter_map(|block| block["id"].as_str().map(str::to_owned))
+        .collect();
     let unique: std::collections::BTreeSet<_> = ids.iter().collect();
     assert_eq!((ids.len(), unique.len()), (8, 8));
 }
@@ -87,7 +95,10 @@ fn a_tool_that_is_not_offered_is_named_and_the_rest_is_called() {
     let script = script(TWO_TURNS);
     let (called, text) = Client::new(&["Read", "mcp__lab__list"]).prompt(&script, "go");
     assert_eq!(called, ["Read {}"]);
-    assert_eq!(text, "authtape: the client offers no tool echo, lab/add; of MCP servers it offers mcp__lab__list\nThat was the first turn.");
+    assert_eq!(
+        text,
+        "authtape: the client offers no tool echo, lab/add; of MCP servers it offers mcp__lab__list\nThat was the first turn."
+    );
     let body = json!({"model": "m", "messages": [{"role": "user", "content": "go"}], "tools": [{"name": "Read"}]});
     let only_echo = Script::new(vec![Turn { steps: vec![Step { calls: vec![call("echo")] }], text: None }]);
     let answer = only_echo.answer(&request(URL, &body), Door::Messages);
@@ -127,16 +138,19 @@ fn a_tool_that_the_client_defers_is_called_by_its_name() {
     let told = "Deferred tools:\nCronList\nmcp__lab__echo\nan mcp__lab__other in a sentence";
     let body = json!({"model": "m", "tools": [{"name": "ToolSearch"}],
         "messages": [{"role": "user", "content": "go"}, {"role": "system", "content": [{"type": "text", "text": told}]}]});
-    let answer = Script::new(vec![Turn { steps: vec![Step { calls: vec![call("echo")] }], text: None }]).answer(&request(URL, &body), Door::Messages);
+    let answer = Script::new(vec![Turn { steps: vec![Step { calls: vec![call("echo")] }], text: None }])
+        .answer(&request(URL, &body), Door::Messages);
     assert_eq!(answer.did, Did::Called(vec!["echo".into()]));
-    let missing = Script::new(vec![Turn { steps: vec![Step { calls: vec![call("other")] }], text: None }]).answer(&request(URL, &body), Door::Messages);
+    let missing = Script::new(vec![Turn { steps: vec![Step { calls: vec![call("other")] }], text: None }])
+        .answer(&request(URL, &body), Door::Messages);
     assert_eq!(missing.did, Did::Said { missing: vec!["other".into()], offered: vec!["mcp__lab__echo".into()] });
 }
 
 #[test]
 fn what_is_beside_the_conversation_moves_nothing_and_gets_the_form_that_it_asks_for() {
     let script = script(TWO_TURNS);
-    let schema = json!({"type": "object", "properties": {"title": {"type": "string"}, "n": {"type": "integer"}}, "required": ["title", "n"]});
+    let schema =
+        json!({"type": "object", "properties": {"title": {"type": "string"}, "n": {"type": "integer"}}, "required": ["title", "n"]});
     let messages = json!([{"role": "user", "content": "x"}]);
     let aside = |more: Value| {
         let mut body = json!({"model": "m", "messages": messages});
@@ -166,7 +180,10 @@ fn events_tell_the_same_message() {
     assert_eq!(answer.reply.headers.media_type().as_deref(), Some("text/event-stream"));
     let text = String::from_utf8(answer.reply.body()).unwrap();
     let names: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
-    assert_eq!(names, ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop"]);
+    assert_eq!(
+        names,
+        ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop"]
+    );
     assert!(text.contains(r#""partial_json":"{\"text\":\"a\"}""#) && text.contains(r#""stop_reason":"tool_use""#), "{text}");
 }
 

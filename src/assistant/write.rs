@@ -32,7 +32,7 @@ impl Message<'_> {
     pub(super) fn reply(&self) -> Reply {
         if !self.asked.streams {
             let content: Vec<Value> = self.blocks.iter().map(Block::whole).collect();
-            return json_reply(200, &self.head(content, Some(self.stop_reason())));
+            return json_reply(200, &self.head(&content, Some(self.stop_reason())));
         }
         let headers = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"), ("request-id", "req_authtape")];
         let headers: Headers = headers.into_iter().collect();
@@ -44,7 +44,7 @@ impl Message<'_> {
     }
 
     fn events(&self) -> Vec<Value> {
-        let mut events = vec![json!({"type": "message_start", "message": self.head(Vec::new(), None)})];
+        let mut events = vec![json!({"type": "message_start", "message": self.head(&[], None)})];
         for (index, block) in self.blocks.iter().enumerate() {
             let (start, delta) = block.parts();
             events.push(json!({"type": "content_block_start", "index": index, "content_block": start}));
@@ -57,7 +57,7 @@ impl Message<'_> {
         events
     }
 
-    fn head(&self, content: Vec<Value>, stop_reason: Option<&str>) -> Value {
+    fn head(&self, content: &[Value], stop_reason: Option<&str>) -> Value {
         let Asked { turn, model, outcomes, .. } = self.asked;
         json!({
             "id": format!("msg_authtape_{turn}_{}", outcomes.len()), "type": "message", "role": "assistant", "model": model,

@@ -1,9 +1,9 @@
 //! Where the assistant comes in: requests to the model's API and calls that a client makes at its start. The default script is
 //! what the tape's client called. Knows nothing of how an answer is made.
 
-use super::{Answered, Player, Source};
-use super::tape::{Tape, is_success};
 use super::servers::messages;
+use super::tape::{Tape, is_success};
+use super::{Answered, Player, Source};
 use crate::assistant::{Answer, Call, Did, Door, Reach, Script, Step, Turn, startup};
 use crate::exchange::Request;
 use crate::protocol::{Endpoint, Kind};
@@ -68,10 +68,12 @@ pub(super) fn script_of(tape: &Tape) -> Script {
                     Some(((server.as_str().to_owned(), tool["name"].as_str()?.to_owned()), tool["description"].as_str()?.to_owned()))
                 }));
             }
-            Some("tools/call") if steps.len() < CALLS && !steps.iter().any(|(own, _)| *own == server) => {
-                if messages(response).iter().any(|own| own.get("result").is_some()) {
-                    steps.extend(call_of(&message["params"]).map(|call| (server, Step { calls: vec![call] })));
-                }
+            Some("tools/call")
+                if steps.len() < CALLS
+                    && !steps.iter().any(|(own, _)| *own == server)
+                    && messages(response).iter().any(|own| own.get("result").is_some()) =>
+            {
+                steps.extend(call_of(&message["params"]).map(|call| (server, Step { calls: vec![call] })));
             }
             _ => {}
         }

@@ -6,6 +6,7 @@ mod adopt;
 mod assist;
 mod dress;
 mod issuers;
+mod made;
 mod mcp;
 mod rewrite;
 mod seed;
@@ -23,6 +24,7 @@ use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, Server
 use crate::protocol::Endpoint;
 use crate::reply::Reply;
 use account::At;
+use adopt::Presumed;
 use serde_json::{Value, json};
 use servers::Line;
 use std::collections::HashMap;
@@ -41,6 +43,8 @@ pub struct Player {
     /// The ids of recorded calls and of those they answered, for streams that are resumed.
     ids: HashMap<Caller, Vec<(Value, Value)>>,
     adoption: Adoption,
+    /// What may be adopted at each authorization server.
+    presumed: HashMap<IssuerId, Presumed>,
     script: Script,
     account: Account,
 }
@@ -136,8 +140,9 @@ impl Player {
             lines.iter().filter(|(_, line)| line.is_spoken_to()).map(|(id, _)| (*id, model.server(*id).resource.clone())),
         );
         let script = options.script.clone().unwrap_or_else(|| assist::script_of(&tape));
+        let presumed = issuers.iter().map(|id| (*id, Presumed::of(&tape, model.issuer(*id)))).collect();
         let (used, ids) = (HashMap::new(), HashMap::new());
-        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, script, account })
+        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, presumed, script, account })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
@@ -182,7 +187,7 @@ impl Player {
         if let Some(answered) = self.assisted(request, &endpoint) {
             return answered;
         }
-        self.adopt_client(request, &endpoint);
+        self.adopt_credentials(request, &endpoint);
         let answer = self.model.answer(request, now);
         if answer.decided != Decided::NotFound {
             return dress::dressed(&self.tape, request, &endpoint, answer);

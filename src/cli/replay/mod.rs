@@ -42,8 +42,8 @@ use std::time::Duration;
   authtape replay login.yaml -- claude mcp list
   authtape replay linear.yaml --pty --setup 'claude mcp add --transport http linear https://mcp.linear.app/mcp' \\
     -- claude mcp login linear
-  authtape replay linear.yaml --pty --setup 'claude mcp add --transport http linear https://mcp.linear.app/mcp' \\
-    --setup 'claude mcp login linear' -- claude -p 'go' --allowedTools 'mcp__linear'"
+  authtape replay linear.yaml --pty --setup 'claude mcp add …' --setup 'claude mcp login linear' \\
+    -- claude -p 'go' --allowedTools mcp__linear"
 )]
 pub struct ReplayArguments {
     /// The cassette to replay
