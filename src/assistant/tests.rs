@@ -1,3 +1,5 @@
+//! The assistant as a client meets it: conversations, names of tools, what is beside them, and scripts that are broken.
+
 use super::*;
 use crate::exchange::{Body, Content, Version};
 use script::Reach;
