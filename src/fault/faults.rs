@@ -85,10 +85,10 @@ impl Faults {
     /// What makes clients refresh, where a fault waits for that and nothing else does.
     fn arm_trigger(&mut self, expiry: Expiry) -> Result<(), FaultError> {
         let waits = |fault: &&Fault| fault.waits_for_refresh();
-        let mut chosen = None;
+        let mut chosen: Option<&str> = None;
         for fault in self.list.iter().filter(waits) {
             let word = fault.attributes.word("trigger", &["", "early-401", "expired-at-start", "none"])?;
-            if chosen.is_some_and(|own| own != word && !word.is_empty() && own != "") {
+            if chosen.is_some_and(|own| own != word && !word.is_empty() && !own.is_empty()) {
                 return Err(FaultError::Contradiction("two faults of one run ask for different triggers".to_owned()));
             }
             if chosen.is_none_or(str::is_empty) {

@@ -1,7 +1,5 @@
 //! Faults through the binary: they fire, they are counted, and one that does not fire is said.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use super::replay::{ECHO, Tape, kinds, talk};
 use authtape::protocol::Kind;
 use std::process::Output;

@@ -3,6 +3,7 @@
 
 mod door;
 mod faults;
+mod script;
 mod summary;
 
 use super::session::{Lab, Started, Writer, client, output};
@@ -42,7 +43,9 @@ use std::time::Duration;
     after_help = "Examples:
   authtape replay login.yaml -- claude mcp list
   authtape replay linear.yaml --pty --setup 'claude mcp add --transport http linear https://mcp.linear.app/mcp' \\
-    -- claude mcp login linear"
+    -- claude mcp login linear
+  authtape replay linear.yaml --pty --setup 'claude mcp add …' --setup 'claude mcp login linear' \\
+    -- claude -p 'go' --allowedTools mcp__linear"
 )]
 pub struct ReplayArguments {
     /// The cassette to replay
@@ -69,6 +72,9 @@ pub struct ReplayArguments {
     /// Break something: NAME, or NAME:KEY=VALUE,… (repeatable; `authtape faults` lists them)
     #[arg(long, value_name = "NAME[:KEY=VALUE,…]")]
     fault: Vec<String>,
+    /// What the model does, as a script; without it, the tape's first tool call of each server, then a few words
+    #[arg(long, value_name = "FILE")]
+    assistant: Option<PathBuf>,
     /// Allow --home real: the client may change or delete your own credentials
     #[arg(long)]
     allow_real_home: bool,
@@ -114,7 +120,9 @@ fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player
     if !cassette.warnings.is_empty() {
         terminal.warning(format_args!("{} is not finished; what it holds is replayed", arguments.cassette.display()));
     }
+    let script = arguments.assistant.as_deref().map(script::load).transpose()?;
     let options = PlayerOptions {
+        script,
         expires_in: arguments.expires_in.map(Duration::from_secs),
         adoption: if arguments.no_adopt { Adoption::None } else { Adoption::First },
     };
@@ -201,9 +209,8 @@ fn header_of(arguments: &ReplayArguments) -> Header {
 fn exit_of(ended: Option<Ended>, account: &Account, fired: &[Fired]) -> Exit {
     match ended {
         Some(Ended::TimedOut) => Exit::TIMEOUT,
-        _ if account.missed > 0 || account.requests == 0 || account.untouched().next().is_some() || faults::lies_idle(fired) => {
-            Exit::FINDINGS
-        }
+        _ if account.missed > 0 || account.requests == 0 || account.untouched().next().is_some() => Exit::FINDINGS,
+        _ if account.assistance.missing().next().is_some() || faults::lies_idle(fired) => Exit::FINDINGS,
         Some(ended) => Exit(ended.exit_code()),
         None => Exit::OK,
     }
