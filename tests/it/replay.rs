@@ -17,7 +17,7 @@ pub const MCP: &str = "http://mcp.demo.localhost/mcp";
 
 /// A tape of the reference client whose servers are gone, and a caller's home with something to lose.
 pub struct Tape {
-    folder: TempDir,
+    pub folder: TempDir,
     /// What the file holds.
     kinds: Vec<Kind>,
 }
@@ -68,7 +68,7 @@ impl Tape {
     }
 }
 
-fn authtape(home: &Path) -> Command {
+pub fn authtape(home: &Path) -> Command {
     let mut command = Command::new(AUTHTAPE);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home).env("TMPDIR", home).current_dir(home);
     command
@@ -84,7 +84,7 @@ pub fn talk(output: &Output) -> String {
 
 pub const ECHO: &[&str] = &["--list", "--tool", "echo", "--arguments", r#"{"text":"hi"}"#];
 
-fn legacy(plan: &mut Plan) {
+pub fn legacy(plan: &mut Plan) {
     plan.server.versions = vec!["2025-11-25".to_owned()];
 }
 
