@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import secrets
-import socket
 import time
 
 import jwt
@@ -22,7 +21,7 @@ from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions, Re
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.auth import OAuthToken
 from starlette.responses import RedirectResponse
-from witness import Witness, secret
+from witness import Watched, Witness, secret
 
 ORIGIN = os.environ["LAB_MCP"]
 ACCESS_LIFETIME = int(os.environ.get("LAB_ACCESS_TTL", "3600"))
@@ -125,7 +124,9 @@ def application():
 
 
 async def main():
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = Watched()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
     config = uvicorn.Config(
         application(),
         log_level="warning",

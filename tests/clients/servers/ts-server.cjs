@@ -16,7 +16,7 @@ const { InvalidGrantError, InvalidTokenError } = require('@modelcontextprotocol/
 const { McpServer } = require('@modelcontextprotocol/sdk/server/mcp.js');
 const { StreamableHTTPServerTransport } = require('@modelcontextprotocol/sdk/server/streamableHttp.js');
 const z = require('zod/v4');
-const { secret, witness } = require('./witness.cjs');
+const { secret, watch, witness } = require('./witness.cjs');
 
 const resource = new URL('/mcp', process.env.LAB_MCP);
 const issuer = new URL(process.env.LAB_AUTH);
@@ -166,6 +166,7 @@ const tls = { cert: fs.readFileSync(process.env.LAB_CERT), key: fs.readFileSync(
 const listener = https.createServer(tls, app).listen(0, '127.0.0.1', () => {
     console.log(JSON.stringify({ port: listener.address().port }));
 });
+watch(listener);
 // Open streams end with the server, so that each of them is logged.
 process.on('SIGTERM', () => {
     listener.close();
