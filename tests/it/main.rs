@@ -24,3 +24,4 @@ mod runner_process;
 mod runner_record;
 mod runner_useragent;
 mod show;
+mod tapes;

@@ -9,29 +9,35 @@ import sys
 import tempfile
 import time
 
-from . import leaks
+from . import leaks, taping
 from .checks import check
 from .crossed import cross, whole_tapes
 from .lab import HERE, Failure, certificates
 from .replays import Replayer, check_sensitive
 from .runs import Recorder, run, without_authtape
 from .scenarios import SCENARIOS, STRANGER
+from .tapes import TAPES
 
 
 def main():
     arguments = parse()
-    chosen = [scenario for scenario in SCENARIOS if not arguments.names or scenario.name in arguments.names]
-    unknown = set(arguments.names) - {scenario.name for scenario in chosen}
+    known = TAPES if arguments.tapes else SCENARIOS
+    chosen = [one for one in known if not arguments.names or one.name in arguments.names]
+    unknown = set(arguments.names) - {one.name for one in chosen}
     if unknown:
-        sys.exit(f"interop: no such scenario: {', '.join(sorted(unknown))}")
+        sys.exit(f"interop: no such {'tape' if arguments.tapes else 'scenario'}: {', '.join(sorted(unknown))}")
     leaks.prove()
     authtape = binary()
     with tempfile.TemporaryDirectory(prefix="interop-") as name:
         directory = pathlib.Path(arguments.keep or name).resolve()
         directory.mkdir(parents=True, exist_ok=True)
         certificates(directory)
-        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-            if arguments.without_authtape:
+        # The callbacks of all tapes have one port.
+        with concurrent.futures.ThreadPoolExecutor(1 if arguments.tapes else arguments.jobs) as pool:
+            if arguments.tapes:
+                taping.write_table()
+                passed = list(pool.map(lambda tape: attempt(tape.name, taping.record, tape, directory, authtape), chosen))
+            elif arguments.without_authtape:
                 passed = list(pool.map(lambda scenario: plain(scenario, directory, authtape), chosen))
             else:
                 suite = Suite(directory, authtape)
@@ -44,7 +50,8 @@ def main():
 
 def parse():
     parser = argparse.ArgumentParser(prog="tests/clients/run", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios to run (all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios to run, or tapes to record (all)")
+    parser.add_argument("--tapes", action="store_true", help="record the tapes of cassettes/ anew instead")
     parser.add_argument("-j", "--jobs", type=int, default=2, help="scenarios at a time (2)")
     parser.add_argument("--keep", metavar="DIR", help="leave cassettes, logs and homes in this new directory")
     parser.add_argument("--without-authtape", action="store_true", help="run the clients only, and print what they request")
@@ -130,7 +137,7 @@ def attempt(name, part, *arguments):
         why = str(failure) if isinstance(failure, Failure) else repr(failure)
         print(f"FAILED {name}: {why}", flush=True)
         return False
-    print(f"passed {name} ({time.monotonic() - started:.1f} s): {said}", flush=True)
+    print(f"passed {name} ({time.monotonic() - started:.1f} s){f': {said}' if said else ''}", flush=True)
     return True
 
 

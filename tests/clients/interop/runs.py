@@ -2,6 +2,7 @@
 
 import dataclasses
 import secrets
+import shlex
 
 from .lab import DRIVERS, Lab, Outcome, run_client
 from .terminal import Screen
@@ -22,13 +23,16 @@ class Run:
 def run(scenario, place, certs, authtape, runner, before_the_end=None):
     """Starts the servers, lets `runner` run each step, ends the servers; just before, `before_the_end` is called with the steps
     as they were run, the lab and the tunnel."""
-    servers = [scenario.server, *(["messages"] if scenario.canned_model else [])]
+    servers = list(dict.fromkeys([scenario.server, *(["messages"] if scenario.canned_model else [])]))
     own = {"key": f"sk-ant-api03-{secrets.token_urlsafe(60)}", "prompt": secrets.token_hex(12)}
+    own |= {"account": f"sk-ant-oat01-{secrets.token_urlsafe(60)}", "renewal": f"sk-ant-ort01-{secrets.token_urlsafe(60)}"}
     with Lab(place, certs, servers, {scenario.server: scenario.options}) as lab:
         tunnel = Tunnel(lab.ports)
         try:
             if scenario.canned_model:
                 lab.prepare_claude(own["key"])
+            if scenario.account:
+                lab.prepare_account(own["account"], own["renewal"])
             steps = [filled(step, authtape=authtape, **own) for step in scenario.steps]
             outcomes = []
             for number, step in enumerate(steps):
@@ -49,7 +53,7 @@ def filled(step, **values):
 
     apart = step.apart if step.apart is None else [fill(command) for command in step.apart]
     environment = {name: value.format(**values) for name, value in step.environment.items()}
-    return dataclasses.replace(step, command=fill(step.command), apart=apart, environment=environment)
+    return dataclasses.replace(step, command=fill(step.command), setup=fill(step.setup), apart=apart, environment=environment)
 
 
 def through(tunnel, certs):
@@ -90,7 +94,7 @@ class Recorder:
         else:
             command += [f"--connect-to={name}=127.0.0.1:{port}" for name, port in lab.ports.items()]
         if step.setup:
-            command += ["--setup", " ".join(step.setup)]
+            command += ["--setup", shlex.join(step.setup)]
         return perform(step, [*command, "--", *step.command], environment, lab, terminal=False)
 
 
