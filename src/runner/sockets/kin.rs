@@ -148,7 +148,9 @@ mod tests {
         let inode: u64 = link.to_str().unwrap().trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap();
         assert!(sockets_of(own).any(|found| found == inode));
         assert_eq!(sockets_of(i32::MAX).count(), 0);
-        let shell = Shell::start("read x", "");
+        let mut shell = Shell::start("echo 1; read x", "");
+        // Between fork and exec it bears our name; what it says it says afterwards.
+        shell.number();
         assert_eq!(program_of(i32::try_from(shell.0.id()).unwrap()), "sh");
         assert_eq!(program_of(i32::MAX), "");
     }
