@@ -22,7 +22,7 @@ class Run:
 
 def run(scenario, place, certs, authtape, runner):
     """Starts the servers, lets `runner` run each step, ends the servers."""
-    servers = list(dict.fromkeys([scenario.server, *(["messages"] if scenario.canned_model else [])]))
+    servers = list(dict.fromkeys([scenario.server, *scenario.also, *(["messages"] if scenario.canned_model else [])]))
     own = {"key": f"sk-ant-api03-{secrets.token_urlsafe(60)}", "prompt": secrets.token_hex(12)}
     own |= {"account": f"sk-ant-oat01-{secrets.token_urlsafe(60)}", "renewal": f"sk-ant-ort01-{secrets.token_urlsafe(60)}"}
     with Lab(place, certs, servers, {scenario.server: scenario.options}) as lab:
@@ -35,8 +35,8 @@ def run(scenario, place, certs, authtape, runner):
             outcomes = []
             for number, step in enumerate(scenario.steps):
                 chosen = {name: value.format(**own) for name, value in step.environment.items()}
-                commands = ([part.format(authtape=authtape, **own) for part in command] for command in (step.command, step.setup))
-                filled = dataclasses.replace(step, **dict(zip(("command", "setup"), commands, strict=True)))
+                command, *setup = ([part.format(authtape=authtape, **own) for part in one] for one in (step.command, *step.setup))
+                filled = dataclasses.replace(step, command=command, setup=setup)
                 outcomes.append(runner(scenario, filled, number, lab, tunnel, lab.environment() | chosen))
         finally:
             tunnel.shutdown()
@@ -59,8 +59,8 @@ def through(tunnel, certs):
 
 def without_authtape(_scenario, step, _number, lab, tunnel, environment):
     environment = environment | through(tunnel, lab.certs)
-    if step.setup:
-        run_client(step.setup, environment, lab.work)
+    for setup in step.setup:
+        run_client(setup, environment, lab.work)
     return perform(step, step.command, environment, lab, step.terminal)
 
 
@@ -81,8 +81,8 @@ class Recorder:
             environment = environment | {"HTTPS_PROXY": tunnel.url, "NO_PROXY": "localhost,127.0.0.1"}
         else:
             command += [f"--connect-to={name}=127.0.0.1:{port}" for name, port in lab.ports.items()]
-        if step.setup:
-            command += ["--setup", shlex.join(step.setup)]
+        for setup in step.setup:
+            command += ["--setup", shlex.join(setup)]
         return perform(step, [*command, "--", *step.command], environment, lab, terminal=False)
 
 
