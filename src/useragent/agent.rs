@@ -1,6 +1,6 @@
 //! Attends the openers of a session: decides which URL is completed and by whom, and says what came of each.
 
-use super::callback::{CallbackSink, Delivered, deliver};
+use super::callback::{CallbackSink, Delivered};
 use super::chromium::Chromium;
 use super::opened::{Opened, Target};
 use super::shim::Shim;
@@ -78,7 +78,8 @@ impl Agent {
         Self { means, which }
     }
 
-    /// Attends until the openers are gone; each visit is reported when it is over. Dropped, it leaves what it was doing.
+    /// Attends until the openers are gone; each visit is reported when it is over. Dropped, it leaves what it was
+    /// doing, callbacks that are being delivered aside.
     pub async fn attend(self, mut shim: Shim, visits: mpsc::UnboundedSender<Visit>) {
         let mut walks = JoinSet::new();
         let mut is_first = true;
@@ -116,7 +117,7 @@ async fn visit(means: &Means, opened: &Opened) -> VisitEnd {
         Means::Auto { walker, sink } => {
             let Target::Authorization(request) = &opened.target else { return VisitEnd::NotAnAuthorizationRequest };
             match walker.walk(request).await {
-                WalkEnd::Callback(url) => VisitEnd::Delivered(deliver(&url, opened.session, sink).await),
+                WalkEnd::Callback(url) => VisitEnd::Delivered(sink.deliver(url, opened.session).await),
                 end => VisitEnd::Stranded(end),
             }
         }

@@ -5,7 +5,10 @@ use super::walk::{ACCEPTED, USER_AGENT_NAME, chain, drain};
 use crate::exchange::{Actor, Captured, End, Failure, Headers, RawBody, RawExchange, RawOutcome, RawRequest, RawResponse, Stage, Version};
 use reqwest::{Client, redirect};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use url::Url;
 
 /// A client may exchange the code before it answers its browser.
@@ -17,10 +20,40 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// Where callbacks are reported, and what numbers they bear.
 pub struct CallbackSink {
-    /// Gives the number, the connection and the time since the start of the run for an exchange that begins now.
-    pub begin: Box<dyn Fn() -> Mark + Send + Sync>,
-    /// Takes the exchange when it is over.
-    pub report: Box<dyn Fn(Captured) + Send + Sync>,
+    begin: Box<dyn Fn() -> Mark + Send + Sync>,
+    report: Box<dyn Fn(Captured) + Send + Sync>,
+    /// How many deliveries are under way.
+    under_way: watch::Sender<u32>,
+    /// True once the client is gone, and no more than what is under way is waited for.
+    is_closing: AtomicBool,
+}
+
+impl CallbackSink {
+    /// `begin` gives the number, the connection and the time since the start of the run for an exchange that begins now;
+    /// `report` takes the exchange when it is over.
+    pub fn new(begin: impl Fn() -> Mark + Send + Sync + 'static, report: impl Fn(Captured) + Send + Sync + 'static) -> Self {
+        let (begin, report) = (Box::new(begin), Box::new(report));
+        Self { begin, report, under_way: watch::Sender::new(0), is_closing: AtomicBool::new(false) }
+    }
+
+    /// Waits until every callback that is being delivered is reported. For a client that is gone: its door is not tried again.
+    pub async fn settled(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
+        // The sender is our own, so this ends with the count alone.
+        let _ = self.under_way.subscribe().wait_for(|count| *count == 0).await;
+    }
+
+    /// Delivers a callback in a task of its own: who asked may leave, the client's answer is reported all the same.
+    pub(super) async fn deliver(self: &Arc<Self>, url: Url, session: u32) -> Delivered {
+        self.under_way.send_modify(|count| *count += 1);
+        let sink = Arc::clone(self);
+        let delivery = tokio::spawn(async move {
+            let delivered = deliver(&url, session, &sink).await;
+            sink.under_way.send_modify(|count| *count -= 1);
+            delivered
+        });
+        delivery.await.unwrap_or_else(|_| Delivered::Refused("authtape ended first".to_owned()))
+    }
 }
 
 /// The place of an exchange in the run.
@@ -45,7 +78,7 @@ pub enum Delivered {
 
 /// Asks the client's listener as a browser would: at its address, or for `localhost` at ::1 and 127.0.0.1, whichever takes the
 /// connection. Only loopback is ever dialled.
-pub(super) async fn deliver(url: &Url, session: u32, sink: &CallbackSink) -> Delivered {
+async fn deliver(url: &Url, session: u32, sink: &CallbackSink) -> Delivered {
     if !is_loopback(url) {
         return Delivered::Refused("not a loopback address".to_owned());
     }
@@ -55,7 +88,9 @@ pub(super) async fn deliver(url: &Url, session: u32, sink: &CallbackSink) -> Del
     let result = loop {
         match ask(url, &headers).await {
             // Some clients open the browser first and listen afterwards: a person is never that fast.
-            Err((Stage::Connect, _)) if began.elapsed() < PATIENCE => tokio::time::sleep(AGAIN).await,
+            Err((Stage::Connect, _)) if began.elapsed() < PATIENCE && !sink.is_closing.load(Ordering::Relaxed) => {
+                tokio::time::sleep(AGAIN).await
+            }
             result => break result,
         }
     };

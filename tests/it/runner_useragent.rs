@@ -152,6 +152,8 @@ struct Login {
     visits: mpsc::UnboundedReceiver<Visit>,
     exchanges: mpsc::UnboundedReceiver<RawExchange>,
     environment: Environment,
+    agent: tokio::task::JoinHandle<()>,
+    sink: Arc<CallbackSink>,
     _folder: TempDir,
 }
 
@@ -161,18 +163,17 @@ async fn login(which: Which) -> Login {
     let root = rcgen::CertificateParams::default().self_signed(&key).unwrap().pem();
     let walker = Walker::new(&format!("http://u3:secret@{proxy}"), &root).unwrap();
     let (report, exchanges) = mpsc::unbounded_channel();
-    let sink = CallbackSink {
-        begin: Box::new(|| Mark { number: 7, connection: 5, at: Duration::from_millis(9) }),
-        report: Box::new(move |captured| {
-            let Captured::Exchange(exchange) = captured else { panic!("an exchange") };
-            report.send(*exchange).unwrap();
-        }),
+    let begin = || Mark { number: 7, connection: 5, at: Duration::from_millis(9) };
+    let report = move |captured| {
+        let Captured::Exchange(exchange) = captured else { panic!("an exchange") };
+        report.send(*exchange).unwrap();
     };
-    let agent = Agent::new(authtape::useragent::Means::Auto { walker, sink: Arc::new(sink) }, which);
+    let sink = Arc::new(CallbackSink::new(begin, report));
+    let agent = Agent::new(authtape::useragent::Means::Auto { walker, sink: Arc::clone(&sink) }, which);
     let Openers { _folder, shim, environment } = openers(&environment("login"), Display::Pretended);
     let (sender, visits) = mpsc::unbounded_channel();
-    tokio::spawn(agent.attend(shim, sender));
-    Login { visits, exchanges, environment, _folder }
+    let agent = tokio::spawn(agent.attend(shim, sender));
+    Login { visits, exchanges, environment, agent, sink, _folder }
 }
 
 impl Login {
@@ -203,6 +204,20 @@ async fn auto_follows_redirects_and_delivers_the_callback_to_either_loopback_add
         let RawOutcome::Response(response) = exchange.outcome else { panic!("a response") };
         assert_eq!((response.status, response.body.bytes.len()), (200, 0));
     }
+}
+
+#[tokio::test]
+async fn a_client_that_ends_at_its_callback_leaves_the_callback_behind() {
+    let mut login = login(Which::All).await;
+    let client = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = client.local_addr().unwrap().port();
+    login.open(&format!("http://127.0.0.1:{port}/cb"), "live").await;
+    let (connection, _) = timeout(DEADLINE, client.accept()).await.unwrap().unwrap();
+    login.agent.abort();
+    drop((connection, client));
+    timeout(DEADLINE, login.sink.settled()).await.unwrap();
+    let exchange = login.exchanges.try_recv().unwrap();
+    assert!(matches!(exchange.outcome, RawOutcome::Failed(_)) && exchange.request.url.ends_with("?code=c0de&state=live"));
 }
 
 #[tokio::test]

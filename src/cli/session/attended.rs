@@ -18,6 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -77,6 +78,7 @@ pub struct Attended {
     interception: Variables,
     openers: PathBuf,
     agent: JoinHandle<()>,
+    callbacks: Option<Arc<CallbackSink>>,
     visits: JoinHandle<Vec<String>>,
 }
 
@@ -90,10 +92,11 @@ impl Attended {
         let Given { environment, interception, shim } = Given::prepare(number, home, display, lab).map_err(|error| own(&error))?;
         let openers = shim.folder().to_owned();
         let means = means(number, options, lab).await?;
+        let callbacks = if let Means::Auto { sink, .. } = &means { Some(Arc::clone(sink)) } else { None };
         let (sender, visits) = mpsc::unbounded_channel();
         let agent = tokio::spawn(Agent::new(means, options.open.into()).attend(shim, sender));
         let visits = tokio::spawn(note_visits(visits, opened.clone(), lab.clock()));
-        Ok(Self { number, environment, interception, openers, agent, visits })
+        Ok(Self { number, environment, interception, openers, agent, callbacks, visits })
     }
 
     /// Its number.
@@ -135,11 +138,17 @@ impl Attended {
 
     /// Attends no longer; a browser of the session is closed. Says what became of URLs that no browser could deal with.
     pub async fn leave(self) -> Vec<String> {
+        if let Some(callbacks) = self.callbacks {
+            let _ = tokio::time::timeout(LEAVING, callbacks.settled()).await;
+        }
         self.agent.abort();
         let _ = self.agent.await;
         self.visits.await.unwrap_or_default()
     }
 }
+
+/// How long a client's answer to its callback is waited for when the client is gone: its sockets went with it.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// How many visits are told of.
 const NOTES: usize = 16;
@@ -188,12 +197,11 @@ async fn means(session: u32, options: &ClientOptions, lab: &Lab) -> Result<Means
             let proxy = lab.proxy_url(Peer { session, actor: Actor::UserAgent });
             let walker = Walker::new(&proxy, &lab.root).map_err(|error| own(&error))?;
             let (clock, sink) = (lab.clock(), lab.sink());
-            let begin = Box::new(move || {
+            let begin = move || {
                 let (number, at) = clock.reserve(1);
                 Mark { number, connection: 0, at }
-            });
-            let report = Box::new(move |captured| sink.send(captured));
-            Means::Auto { walker, sink: Arc::new(CallbackSink { begin, report }) }
+            };
+            Means::Auto { walker, sink: Arc::new(CallbackSink::new(begin, move |captured| sink.send(captured))) }
         }
     })
 }

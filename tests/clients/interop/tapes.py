@@ -8,7 +8,7 @@ from .scenarios import ASKED_FIRST, CLAUDE, DISCOVERY, INITIALIZED, LOGIN, TOOLS
 OLDER, NEWER, NONE = "2025-11-25", "2026-07-28", "none"
 REGISTERED, SECRET = "lab-desktop", "lab-secret-5up3rs3cr3t-of-the-tape"
 DOCUMENT = "https://client.example.test/oauth/client.json"
-PORT = "33418"  # of every callback
+PORT = "21418"  # of every callback; below those that the system gives out
 
 CLIENTS = {
     "reference": "`authtape client`",
