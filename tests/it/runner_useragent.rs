@@ -17,9 +17,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 const OURS: &str = env!("CARGO_BIN_EXE_authtape");
 
@@ -151,9 +154,11 @@ async fn serve(router: Router, address: &str) -> SocketAddr {
 struct Login {
     visits: mpsc::UnboundedReceiver<Visit>,
     exchanges: mpsc::UnboundedReceiver<RawExchange>,
+    /// The ports that were about to be dialled.
+    begun: mpsc::UnboundedReceiver<u16>,
     environment: Environment,
-    agent: tokio::task::JoinHandle<()>,
-    sink: Arc<CallbackSink>,
+    leaving: CancellationToken,
+    attending: JoinHandle<()>,
     _folder: TempDir,
 }
 
@@ -163,17 +168,23 @@ async fn login(which: Which) -> Login {
     let root = rcgen::CertificateParams::default().self_signed(&key).unwrap().pem();
     let walker = Walker::new(&format!("http://u3:secret@{proxy}"), &root).unwrap();
     let (report, exchanges) = mpsc::unbounded_channel();
-    let begin = || Mark { number: 7, connection: 5, at: Duration::from_millis(9) };
-    let report = move |captured| {
-        let Captured::Exchange(exchange) = captured else { panic!("an exchange") };
-        report.send(*exchange).unwrap();
+    let (beginning, begun) = mpsc::unbounded_channel();
+    let sink = CallbackSink {
+        begin: Box::new(move |port| {
+            beginning.send(port).unwrap();
+            Mark { number: 7, connection: 5, at: Duration::from_millis(9) }
+        }),
+        report: Box::new(move |captured| {
+            let Captured::Exchange(exchange) = captured else { panic!("an exchange") };
+            report.send(*exchange).unwrap();
+        }),
     };
-    let sink = Arc::new(CallbackSink::new(begin, report));
-    let agent = Agent::new(authtape::useragent::Means::Auto { walker, sink: Arc::clone(&sink) }, which);
+    let agent = Agent::new(authtape::useragent::Means::Auto { walker, sink: Arc::new(sink) }, which);
     let Openers { _folder, shim, environment } = openers(&environment("login"), Display::Pretended);
     let (sender, visits) = mpsc::unbounded_channel();
-    let agent = tokio::spawn(agent.attend(shim, sender));
-    Login { visits, exchanges, environment, agent, sink, _folder }
+    let leaving = CancellationToken::new();
+    let attending = tokio::spawn(agent.attend(shim, sender, leaving.clone()));
+    Login { visits, exchanges, begun, environment, leaving, attending, _folder }
 }
 
 impl Login {
@@ -207,17 +218,32 @@ async fn auto_follows_redirects_and_delivers_the_callback_to_either_loopback_add
 }
 
 #[tokio::test]
-async fn a_client_that_ends_at_its_callback_leaves_the_callback_behind() {
+async fn a_callback_under_way_when_the_client_ends_is_still_reported() {
     let mut login = login(Which::All).await;
-    let client = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = client.local_addr().unwrap().port();
-    login.open(&format!("http://127.0.0.1:{port}/cb"), "live").await;
-    let (connection, _) = timeout(DEADLINE, client.accept()).await.unwrap().unwrap();
-    login.agent.abort();
-    drop((connection, client));
-    timeout(DEADLINE, login.sink.settled()).await.unwrap();
-    let exchange = login.exchanges.try_recv().unwrap();
-    assert!(matches!(exchange.outcome, RawOutcome::Failed(_)) && exchange.request.url.ends_with("?code=c0de&state=live"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    login.open(&format!("http://{}/cb", listener.local_addr().unwrap()), "live").await;
+    let (mut client, _) = timeout(DEADLINE, listener.accept()).await.unwrap().unwrap();
+    login.leaving.cancel();
+    client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await.unwrap();
+    assert_eq!(login.end().await, VisitEnd::Delivered(Delivered::Answered(200)));
+    assert_eq!(timeout(DEADLINE, login.exchanges.recv()).await.unwrap().unwrap().number, 7);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_client_that_is_gone() {
+    for listens in [true, false] {
+        let mut login = login(Which::All).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // A client that takes the connection and never answers, and one that is not there.
+        let _silent = listens.then_some(listener);
+        login.open(&format!("http://{address}/cb"), "live").await;
+        assert_eq!(timeout(DEADLINE, login.begun.recv()).await.unwrap(), Some(address.port()));
+        login.leaving.cancel();
+        assert!(timeout(DEADLINE, login.attending).await.is_ok());
+        let end = login.visits.recv().await.map(|visit| visit.end);
+        assert_eq!(matches!(end, Some(VisitEnd::Delivered(Delivered::Refused(_)))), !listens, "{end:?}");
+    }
 }
 
 #[tokio::test]
@@ -264,7 +290,7 @@ async fn the_person_s_browser_gets_the_person_s_environment() {
     let Openers { _folder, shim, environment } = openers(&caller, Display::AsItIs);
     let (sender, mut visits) = mpsc::unbounded_channel();
     let agent = Agent::new(authtape::useragent::Means::System { caller: Arc::new(original) }, Which::All);
-    tokio::spawn(agent.attend(shim, sender));
+    tokio::spawn(agent.attend(shim, sender, CancellationToken::new()));
     let proxied: Variables = [("HTTPS_PROXY", "http://p")].into_iter().collect();
     shell("$BROWSER https://as.test/x", &environment.with(&proxied)).start().unwrap().finish().await;
     assert_eq!(timeout(DEADLINE, visits.recv()).await.unwrap().unwrap().end, VisitEnd::Shown(browser));

@@ -18,10 +18,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// What a client process is given.
 pub struct Given {
@@ -78,7 +78,7 @@ pub struct Attended {
     interception: Variables,
     openers: PathBuf,
     agent: JoinHandle<()>,
-    callbacks: Option<Arc<CallbackSink>>,
+    leaving: CancellationToken,
     visits: JoinHandle<Vec<String>>,
 }
 
@@ -92,11 +92,11 @@ impl Attended {
         let Given { environment, interception, shim } = Given::prepare(number, home, display, lab).map_err(|error| own(&error))?;
         let openers = shim.folder().to_owned();
         let means = means(number, options, lab).await?;
-        let callbacks = if let Means::Auto { sink, .. } = &means { Some(Arc::clone(sink)) } else { None };
         let (sender, visits) = mpsc::unbounded_channel();
-        let agent = tokio::spawn(Agent::new(means, options.open.into()).attend(shim, sender));
+        let leaving = CancellationToken::new();
+        let agent = tokio::spawn(Agent::new(means, options.open.into()).attend(shim, sender, leaving.clone()));
         let visits = tokio::spawn(note_visits(visits, opened.clone(), lab.clock()));
-        Ok(Self { number, environment, interception, openers, agent, callbacks, visits })
+        Ok(Self { number, environment, interception, openers, agent, leaving, visits })
     }
 
     /// Its number.
@@ -136,19 +136,14 @@ impl Attended {
         (session, self.leave().await)
     }
 
-    /// Attends no longer; a browser of the session is closed. Says what became of URLs that no browser could deal with.
+    /// Attends no longer than a visit under way needs; a browser of the session is closed. Says what became of URLs that no browser
+    /// could deal with.
     pub async fn leave(self) -> Vec<String> {
-        if let Some(callbacks) = self.callbacks {
-            let _ = tokio::time::timeout(LEAVING, callbacks.settled()).await;
-        }
-        self.agent.abort();
+        self.leaving.cancel();
         let _ = self.agent.await;
         self.visits.await.unwrap_or_default()
     }
 }
-
-/// How long a client's answer to its callback is waited for when the client is gone: its sockets went with it.
-const LEAVING: Duration = Duration::from_secs(1);
 
 /// How many visits are told of.
 const NOTES: usize = 16;
@@ -196,12 +191,14 @@ async fn means(session: u32, options: &ClientOptions, lab: &Lab) -> Result<Means
         Who::Auto => {
             let proxy = lab.proxy_url(Peer { session, actor: Actor::UserAgent });
             let walker = Walker::new(&proxy, &lab.root).map_err(|error| own(&error))?;
-            let (clock, sink) = (lab.clock(), lab.sink());
-            let begin = move || {
+            let (clock, sink, callbacks) = (lab.clock(), lab.sink(), lab.callbacks());
+            let begin = Box::new(move |port| {
+                callbacks.begun(port);
                 let (number, at) = clock.reserve(1);
                 Mark { number, connection: 0, at }
-            };
-            Means::Auto { walker, sink: Arc::new(CallbackSink::new(begin, move |captured| sink.send(captured))) }
+            });
+            let report = Box::new(move |captured| sink.send(captured));
+            Means::Auto { walker, sink: Arc::new(CallbackSink { begin, report }) }
         }
     })
 }
