@@ -1,7 +1,7 @@
 //! `authtape env`: the variables that lead a program to a serving `authtape record`, for a shell, an editor or a service.
 
 use super::{CliError, Exit, Terminal};
-use crate::runner::{Bundles, Dialect, Environment, NoProxy, ServingError, ServingState, Variables, interception};
+use crate::runner::{Bundles, Dialect, Environment, Home, NoProxy, ServingError, ServingState, Variables, interception};
 use crate::useragent::{Display, opener_variables};
 use clap::{Args, ValueEnum};
 use std::fs::{self, DirBuilder};
@@ -66,6 +66,9 @@ fn variables(state: &ServingState, caller: &Environment, no_proxy: NoProxy) -> i
     variables.extend(interception::markers(&state.proxy));
     if let Some(openers) = &state.openers {
         variables.extend(opener_variables(openers, |name| caller.value(name), Display::AsItIs).into_iter().collect());
+    }
+    if let Some(home) = &state.home {
+        variables.extend(Home::Dir(home.clone()).variables());
     }
     Ok(variables)
 }

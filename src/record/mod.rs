@@ -14,7 +14,7 @@ pub use finishing::Finishing;
 pub use infer::OpenedUrl;
 pub use passed::Passed;
 
-use crate::cassette::{Closing, Entry, Interaction, More};
+use crate::cassette::{Closing, Entry, Header, Interaction, More, Replayed};
 use crate::exchange::{Actor, Captured, ConnectionEvent, Content, End, Exchange, Frame, Headers, RawExchange};
 use crate::protocol::{Kind, Learned, RoleMap};
 use crate::scrub::{Counts, Scrubber};
@@ -116,6 +116,14 @@ impl Recorder {
     /// How many values were replaced so far.
     pub fn counts(&self) -> Counts {
         self.scrubber.counts()
+    }
+
+    /// Scrubs what the header says of a replay.
+    pub fn scrub_header(&mut self, header: &mut Header) {
+        for text in header.replayed.iter_mut().flat_map(Replayed::texts_mut) {
+            self.scrubber.text(text);
+            self.scrubber.sweep_text(text);
+        }
     }
 
     /// Takes one message of the proxy; what is ready for the file goes to `out`.

@@ -6,7 +6,7 @@ use super::tape::is_success;
 use super::{Answered, Caller, Miss, Player, Source, dress, json_response};
 use crate::exchange::{Headers, Request, Response};
 use crate::matcher::{Found, Key};
-use crate::model::{Access, Decided, Moment, Passed, ServerId};
+use crate::model::{Access, Decided, Denied, Moment, Passed, ServerId};
 use crate::protocol::{Bearer, Endpoint, Era, parse_challenges};
 use crate::reply::{Ending, Reply};
 use crate::scrub::is_placeholder;
@@ -32,7 +32,7 @@ impl Player {
         let time = self.model.time(now);
         let access = match self.model.admit(id, request, time) {
             Ok(access) => access,
-            Err(response) => return self.challenged(id, request, &response),
+            Err(denied) => return self.challenged(id, request, &denied),
         };
         match request.method.as_str() {
             "POST" => self.post(id, request, process, &access),
@@ -48,8 +48,9 @@ impl Player {
     }
 
     /// A refusal of the gate, as the tape's server writes it.
-    fn challenged(&self, id: ServerId, request: &Request, made: &Response) -> Answered {
-        let decided = Decided::Challenged { status: made.status };
+    fn challenged(&self, id: ServerId, request: &Request, denied: &Denied) -> Answered {
+        let made = &denied.response;
+        let decided = Decided::Challenged { status: made.status, reason: denied.reason };
         let error = |response: &Response| parse_challenges(&response.headers).iter().find_map(|own| own.error().map(str::to_owned));
         let recorded = self.lines.get(&id).and_then(|line| {
             line.challenges.iter().rev().copied().find(|index| {

@@ -200,7 +200,7 @@ impl Player {
             return self.document(index);
         }
         let refused = json_response(401, json!({"error": "invalid_token", "error_description": "the access token is not valid"}));
-        Answered::whole(&refused, Source::Model(Decided::Challenged { status: 401 }))
+        Answered::whole(&refused, Source::Model(Decided::Challenged { status: 401, reason: "no bearer that holds" }))
     }
 
     /// Nothing on a host of the tape fits (RFC 9457).

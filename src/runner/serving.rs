@@ -20,6 +20,8 @@ pub struct ServingState {
     pub root: PathBuf,
     /// The directory of the session's openers, if its URLs are to be caught.
     pub openers: Option<PathBuf>,
+    /// The home of its clients, where that is not the caller's own.
+    pub home: Option<PathBuf>,
     /// The serving process.
     pub pid: u32,
 }
@@ -117,7 +119,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn state(pid: u32) -> ServingState {
-        ServingState { proxy: "http://s1:x@127.0.0.1:1".into(), root: "/run/root.pem".into(), openers: None, pid }
+        ServingState { proxy: "http://s1:x@127.0.0.1:1".into(), root: "/run/root.pem".into(), openers: None, home: None, pid }
     }
 
     #[test]

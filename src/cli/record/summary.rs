@@ -2,7 +2,7 @@
 
 use crate::cli::Terminal;
 use crate::cli::session::Written;
-use crate::cli::terminal::{DIM, GOOD, WARN, harmless};
+use crate::cli::terminal::{DIM, GOOD, WARN, harmless, quoted};
 use crate::exchange::ConnectionEvent;
 use crate::protocol::Kind;
 use crate::record::Tally;
@@ -115,7 +115,7 @@ fn print_next(path: &Path, tally: &Tally, terminal: &mut Terminal) {
     if !has(|kind| kind.is_mcp()) && !has(|kind| kind.is_token()) {
         terminal.hint("it holds no MCP traffic either; let the client use a server while it is recorded");
     }
-    terminal.talk(format_args!("next: authtape show {}", path.display()));
+    terminal.talk(format_args!("next: authtape show {}", quoted(path)));
 }
 
 fn counted(number: u64, noun: &str) -> String {

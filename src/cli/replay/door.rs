@@ -39,11 +39,15 @@ impl Local for Door {
             let body = whole(body).await?;
             let request = plain(&parts, body);
             let answered = locked(&self.player).answer(&request, peer.session, real_time());
+            let by = answered.by();
             let at_end = answered.open.map(|stream| {
                 let player = Arc::clone(&self.player);
                 Box::new(move || locked(&player).stream_closed(&stream)) as AtEnd
             });
-            Ok(perform(answered.reply, at_end))
+            let mut response = perform(answered.reply, at_end);
+            // The recording shows it.
+            response.extensions_mut().insert(by);
+            Ok(response)
         })
     }
 }

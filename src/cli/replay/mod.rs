@@ -2,13 +2,15 @@
 //! things; `door` is what answers in this process, `summary` the last screen. Nothing here can dial.
 
 mod door;
+mod run;
 mod summary;
 
 use super::session::{Lab, Started, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
-use crate::cassette::{Cassette, Existing, Header, PartFile, Recorded};
+use crate::cassette::{Cassette, Existing, Header, PartFile, Warning, part_path};
 use crate::proxy::{Answer, Captures, Peer};
+use crate::record::OpenedUrl;
 use crate::replay::{Account, Adoption, Player, PlayerOptions};
 use crate::runner::{Ended, Environment};
 use crate::scrub::Policy;
@@ -19,15 +21,19 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 /// Replay a cassette to a client, with no network
 ///
 /// Starts the client behind a local HTTPS intercepting proxy that answers in place of the recorded servers: registration, login,
 /// tokens and sessions are made anew and demanded back, MCP calls get their recorded answers. Nothing is dialled. The client has a
-/// throwaway home, so nothing that happens reaches your own credentials. Exits with the client's code; with 1 when a request was
-/// not on the tape, nothing came through, or an MCP server of the tape got no request.
+/// throwaway home, so nothing that happens reaches your own credentials. Without a command it serves until Ctrl-C: `authtape env`
+/// prints the variables for clients that you start yourself.
+///
+/// Exit codes: the client's own, but 1 when a request was not on the tape (a miss), nothing came through, an MCP server of the tape
+/// got no request, or --strict finds a host that is not on the tape. Before the client starts: 2 usage, 3 the cassette is broken, 125
+/// authtape failed, 126 or 127 the client cannot be started. 124: --timeout ended it.
 #[derive(Debug, Args)]
 #[command(
     mut_arg("user_agent", |arg| {
@@ -39,6 +45,7 @@ use std::time::Duration;
     mut_arg("timeout", |arg| arg.default_value("120s")),
     after_help = "Examples:
   authtape replay login.yaml -- claude mcp list
+  authtape replay login.yaml -o run.yaml           # serve, and record; in a second terminal: authtape env
   authtape replay linear.yaml --pty --setup 'claude mcp add --transport http linear https://mcp.linear.app/mcp' \\
     -- claude mcp login linear"
 )]
@@ -46,7 +53,7 @@ pub struct ReplayArguments {
     /// The cassette to replay
     #[arg(value_name = "FILE")]
     cassette: PathBuf,
-    /// Record what the client does into this cassette
+    /// Record what the client does into this cassette, and what answered each request
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace that cassette if it is there
@@ -64,17 +71,27 @@ pub struct ReplayArguments {
     /// Refuse every credential that was not issued here, even where the tape begins logged in
     #[arg(long)]
     no_adopt: bool,
+    /// Fail when the client asks a host that is not on the tape
+    #[arg(long)]
+    strict: bool,
     /// Allow --home real: the client may change or delete your own credentials
     #[arg(long)]
     allow_real_home: bool,
     #[command(flatten)]
     client: ClientOptions,
     /// The client and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
-/// Replays until the client ends.
+impl ReplayArguments {
+    /// True where a client gets the terminal.
+    pub fn starts_a_client(&self) -> bool {
+        !self.command.is_empty()
+    }
+}
+
+/// Replays until the client ends or, without one, until Ctrl-C.
 pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit, CliError> {
     let existing = if arguments.force { Existing::Replace } else { Existing::Refuse };
     check(arguments)?;
@@ -103,9 +120,14 @@ fn check(arguments: &ReplayArguments) -> Result<(), CliError> {
 }
 
 fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player, CliError> {
-    let cassette = Cassette::load(&arguments.cassette).map_err(|error| CliError::cassette(&error))?;
-    if !cassette.warnings.is_empty() {
-        terminal.warning(format_args!("{} is not finished; what it holds is replayed", arguments.cassette.display()));
+    let part = part_path(&arguments.cassette);
+    let path = if !arguments.cassette.exists() && part.exists() { &part } else { &arguments.cassette };
+    let cassette = Cassette::load(path).map_err(|error| CliError::cassette(&error))?;
+    for warning in &cassette.warnings {
+        match warning {
+            Warning::Unfinished => terminal.warning(format_args!("{} is not finished; what it holds is replayed", path.display())),
+            other => terminal.warning(format_args!("{}: {other}", path.display())),
+        }
     }
     let options = PlayerOptions {
         expires_in: arguments.expires_in.map(Duration::from_secs),
@@ -134,23 +156,18 @@ async fn replay(
     let door = Arc::new(Door::new(player));
     let (lab, captures) =
         Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
-    let header = header_of(arguments);
+    let header = run::header(arguments);
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
-    let (program, rest) = arguments.command.split_first().ok_or_else(|| own(&"no command"))?;
-    let opened = match &sink {
-        Sink::File(writer) => writer.opened(),
-        Sink::Nothing => channel().0,
+    let ended = match arguments.command.split_first() {
+        Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &sink.opened(), terminal).await,
+        None => client::serve(&arguments.client, &lab, sink.writer(), terminal).await,
     };
-    let ended = client::run_all(program, rest, &arguments.client, &lab, &opened, terminal).await;
     lab.close().await;
-    let sessions = ended.as_ref().map(|started| started.sessions.clone()).unwrap_or_default();
-    if let Sink::File(writer) = sink {
-        writer.finish(Header { sessions: sessions.clone(), ..header })?;
-    }
-    let Started { ended, .. } = ended?;
     let account = door.account();
-    summary::print(&arguments.cassette, arguments.output.as_deref(), &account, &sessions, terminal);
-    Ok(exit_of(ended, &account))
+    let ended = sink.finish(header, ended, &account)?;
+    summary::print(arguments, &account, &ended.sessions, terminal);
+    ended.notes.iter().for_each(|note| terminal.warning(note));
+    Ok(exit_of(ended.ended, &account, arguments.strict))
 }
 
 /// Where the exchanges of a replay go.
@@ -169,30 +186,42 @@ impl Sink {
         let part = PartFile::create(path, header, existing).map_err(|error| output::explain(&error))?;
         Ok(Self::File(Box::new(Writer::start(part, captures, Policy::Recording, lab.started())?)))
     }
-}
 
-fn header_of(arguments: &ReplayArguments) -> Header {
-    Header {
-        recorded: Recorded {
-            at: jiff::Timestamp::now(),
-            with: concat!("authtape ", env!("CARGO_PKG_VERSION")).to_owned(),
-            client: client::shown(&arguments.command),
-            client_version: None,
-        },
-        scrubbed: None,
-        finished: false,
-        raw: false,
-        sessions: Vec::new(),
-        passed: Vec::new(),
-        tools: Vec::new(),
+    fn writer(&self) -> Option<&Writer> {
+        match self {
+            Self::File(writer) => Some(writer),
+            Self::Nothing => None,
+        }
+    }
+
+    fn opened(&self) -> Sender<OpenedUrl> {
+        self.writer().map_or_else(|| channel().0, Writer::opened)
+    }
+
+    /// Finishes the file.
+    fn finish(self, header: Header, ended: Result<Started, CliError>, account: &Account) -> Result<Started, CliError> {
+        let Self::File(writer) = self else { return ended };
+        let header = run::finished(header, account);
+        match ended {
+            Ok(started) => {
+                writer.finish(Header { sessions: started.sessions.clone(), ..header })?;
+                Ok(started)
+            }
+            // Why there was no client says more than what became of the file.
+            Err(error) => {
+                let _ = writer.give_up(header);
+                Err(error)
+            }
+        }
     }
 }
 
 /// 1 for what may not pass unseen, whatever the client returned; else the client's own code.
-fn exit_of(ended: Option<Ended>, account: &Account) -> Exit {
+fn exit_of(ended: Option<Ended>, account: &Account, is_strict: bool) -> Exit {
+    let is_missed = account.missed > 0 || account.requests == 0 || account.untouched().next().is_some();
     match ended {
         Some(Ended::TimedOut) => Exit::TIMEOUT,
-        _ if account.missed > 0 || account.requests == 0 || account.untouched().next().is_some() => Exit::FINDINGS,
+        _ if is_missed || (is_strict && !account.elsewhere.is_empty()) => Exit::FINDINGS,
         Some(ended) => Exit(ended.exit_code()),
         None => Exit::OK,
     }

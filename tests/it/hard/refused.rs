@@ -7,7 +7,7 @@ use std::path::Path;
 
 fn header() -> Header {
     let recorded = Recorded { at: "2026-11-20T10:12:03Z".parse().unwrap(), with: "authtape".into(), client: vec![], client_version: None };
-    Header { recorded, scrubbed: None, finished: false, raw: false, sessions: vec![], passed: vec![], tools: vec![] }
+    Header { recorded, scrubbed: None, finished: false, raw: false, sessions: vec![], passed: vec![], tools: vec![], replayed: None }
 }
 
 async fn refuse(place: Place, options: &[&str], client: &[&str]) -> Over {

@@ -1,0 +1,49 @@
+//! What the file of a run says about its replay.
+
+use super::ReplayArguments;
+use crate::cassette::{Elsewhere, Header, Missed, Recorded, Replayed};
+use crate::cli::session::client;
+use crate::replay::{Account, Miss};
+
+/// The header as the run begins.
+pub(super) fn header(arguments: &ReplayArguments) -> Header {
+    let replayed = Replayed {
+        cassette: arguments.cassette.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        seed: arguments.seed,
+        expires_in: arguments.expires_in,
+        ..Replayed::default()
+    };
+    Header {
+        recorded: Recorded {
+            at: jiff::Timestamp::now(),
+            with: concat!("authtape ", env!("CARGO_PKG_VERSION")).to_owned(),
+            client: client::shown(&arguments.command),
+            client_version: None,
+        },
+        scrubbed: None,
+        finished: false,
+        raw: false,
+        sessions: Vec::new(),
+        passed: Vec::new(),
+        tools: Vec::new(),
+        replayed: Some(replayed),
+    }
+}
+
+/// The header with what came of it.
+pub(super) fn finished(header: Header, account: &Account) -> Header {
+    let replayed = header.replayed.map(|replayed| Replayed {
+        adopted: account.adopted.clone(),
+        misses: account.misses.iter().map(missed).collect(),
+        missed: account.missed,
+        elsewhere: account.elsewhere.iter().map(|(host, requests)| Elsewhere { host: host.clone(), requests: *requests }).collect(),
+        untouched: account.untouched().map(str::to_owned).collect(),
+        ..replayed
+    });
+    Header { replayed, ..header }
+}
+
+fn missed(miss: &Miss) -> Missed {
+    let Miss { session, what, nearest, reasons } = miss.clone();
+    Missed { session, what, nearest, reasons }
+}
