@@ -53,7 +53,7 @@ impl Model {
         }
         let Some(Authorization::Bearer(value)) = authorization.filter(|_| !is_in_query) else {
             let refused = Some(("invalid_request", "one bearer token in the Authorization header is expected"));
-            return denied(server.challenged(400, refused, &Scope::default()), "the bearer is not in the Authorization header alone");
+            return denied(server.challenged(400, refused, &Scope::default()), "one bearer in the Authorization header is expected");
         };
         let access = match self.access(server, value, now) {
             Ok(access) => access,

@@ -45,6 +45,8 @@ pub struct Told {
     pub part: Part,
     /// The status of the answer.
     pub status: u16,
+    /// True for a miss.
+    pub is_miss: bool,
     /// The interaction that the answer is or looks like.
     pub interaction: Option<u32>,
     /// The error that the model decided on.
@@ -149,7 +151,8 @@ impl Account {
         let what = name.map(str::to_owned).or_else(rpc).unwrap_or(place);
         let told = self.sessions.entry(session).or_default();
         if told.len() < TOLD {
-            told.push(Told { what, part, status, interaction, error: decided.and_then(error_of), reason: answered.reason() });
+            let is_miss = matches!(answered.source, Source::Miss(_));
+            told.push(Told { what, part, status, is_miss, interaction, error: decided.and_then(error_of), reason: answered.reason() });
         }
     }
 }

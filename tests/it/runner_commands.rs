@@ -51,7 +51,7 @@ fn env_without_a_serving_process_says_what_to_do() {
     assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(4), ""));
     insta::assert_snapshot!(text(&refused.stderr), @"
     error: nothing is serving: state.json does not exist
-    hint: start `authtape record -o FILE` without a command, then ask again
+    hint: start `authtape record -o FILE` or `authtape replay FILE` without a command, then ask again
     ");
 }
 

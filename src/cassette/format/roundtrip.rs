@@ -106,11 +106,11 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 }
 
 fn answered() -> impl Strategy<Value = AnsweredBy> {
-    let given = (option::of(any::<u32>()), vec(nasty(), 0..3));
+    let given = || (option::of(any::<u32>()), vec(nasty(), 0..3));
     prop_oneof![
         any::<u32>().prop_map(|interaction| AnsweredBy::Tape { interaction }),
-        given.clone().prop_map(|(like, reasons)| AnsweredBy::Model { like, reasons }),
-        given.prop_map(|(nearest, reasons)| AnsweredBy::Miss { nearest, reasons }),
+        given().prop_map(|(like, reasons)| AnsweredBy::Model { like, reasons }),
+        given().prop_map(|(nearest, reasons)| AnsweredBy::Miss { nearest, reasons }),
         Just(AnsweredBy::Assistant),
         Just(AnsweredBy::Elsewhere),
     ]

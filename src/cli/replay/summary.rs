@@ -87,17 +87,18 @@ fn parts(told: &[Told], width: usize) -> Vec<String> {
 
 /// Each step with its status, as many as fit into a line; equal ones in a row are counted.
 fn steps<'t>(told: impl Iterator<Item = &'t Told>, room: usize) -> String {
-    let mut rows: Vec<(&str, u16, usize)> = Vec::new();
+    let mut rows: Vec<(&str, String, usize)> = Vec::new();
     for own in told {
+        let came = if own.is_miss { "MISS".to_owned() } else { own.status.to_string() };
         match rows.last_mut() {
-            Some((what, status, count)) if *what == own.what && *status == own.status => *count += 1,
-            _ => rows.push((&own.what, own.status, 1)),
+            Some((what, status, count)) if *what == own.what && *status == came => *count += 1,
+            _ => rows.push((&own.what, came, 1)),
         }
     }
     if rows.is_empty() {
         return "none".to_owned();
     }
-    let step = |(what, status, count): &(&str, u16, usize)| match count {
+    let step = |(what, status, count): &(&str, String, usize)| match count {
         1 => format!("{} {status}", one_line(what)),
         _ => format!("{} {status} ×{count}", one_line(what)),
     };
@@ -122,21 +123,27 @@ fn steps<'t>(told: impl Iterator<Item = &'t Told>, room: usize) -> String {
     shown + &tail(count)
 }
 
-/// How often a client was refused, and the last refusal with its reason.
+/// How often a client was refused, and why: the last refusal of its login, and the last of all. Where a document is not found is no
+/// refusal.
 fn refusals(told: &[Told]) -> String {
-    let refused: Vec<&Told> = told.iter().filter(|own| own.status >= 400).collect();
-    let Some(last) = refused.last() else { return "none".to_owned() };
-    let mut text = match refused.len() {
-        1 => format!("{} {}", last.what, last.status),
-        count => format!("{count}, the last: {} {}", last.what, last.status),
-    };
-    if let Some(error) = last.error {
-        text.push(' ');
-        text.push_str(error);
+    let refused: Vec<&Told> = told.iter().filter(|own| own.status >= 400 && !own.is_miss && own.part != Part::Discovery).collect();
+    let login = refused.iter().rposition(|own| own.part == Part::Login);
+    let last = refused.len().checked_sub(1).filter(|last| Some(*last) != login);
+    let reasons: Vec<String> = [login, last].into_iter().flatten().map(|index| reason(refused[index])).collect();
+    match (refused.len(), reasons.join("; ")) {
+        (0, _) => "none".to_owned(),
+        (1, reasons) => reasons,
+        (count, reasons) => format!("{count}, the last: {reasons}"),
     }
-    if let Some(reason) = &last.reason {
-        text.push_str(": ");
-        text.push_str(reason);
+}
+
+fn reason(told: &Told) -> String {
+    let mut text = format!("{} {}", told.what, told.status);
+    for (between, more) in [(" ", told.error), (": ", told.reason.as_deref())] {
+        if let Some(more) = more {
+            text.push_str(between);
+            text.push_str(more);
+        }
     }
     one_line(&text)
 }
