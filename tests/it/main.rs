@@ -20,6 +20,7 @@ mod replay_player;
 mod replay_refused;
 mod replay_run;
 mod replay_serve;
+mod replay_tapes;
 mod runner_commands;
 mod runner_jobs;
 mod runner_process;
