@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// Print the variables that lead a program to a serving `authtape record` or `authtape replay`
+/// Print the variables that lead a program to a serving record or replay
 ///
 /// Start `authtape record -o FILE` or `authtape replay FILE` without a command, then in another terminal: eval "$(authtape env)". A
 /// replay brings a throwaway home for its clients along, so that none of them touches your own credentials.

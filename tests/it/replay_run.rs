@@ -1,7 +1,5 @@
 //! The file and the last screen of a replay: what answered each request, why the client was refused, and no value of the run.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use crate::replay::{ECHO, MCP, Tape, legacy, talk};
 use authtape::cassette::{Cassette, Existing};
 use authtape::exchange::AnsweredBy;
@@ -105,9 +103,9 @@ fn the_last_screen_says_what_the_client_did_and_why_it_was_refused() {
       discovery  none
       login      dcr-create 201, authorize 302, token-code 400
       mcp        server/discover 400
-      refused    2, the last: token-code 400 invalid_grant: code_verifier does
-                 not fit; server/discover 400: one bearer in the Authorization
-                 header is expected
+      refused    2, the last: token-code 400 invalid_grant: code_verifier does not
+                 fit; server/discover 400: one bearer in the Authorization header is
+                 expected
     ");
     insta::assert_snapshot!(done("BEARER=at_of_another_run"), @"
     tape.yaml: 4 requests, no miss, upstream connections: 0
