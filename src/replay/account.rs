@@ -1,6 +1,7 @@
 //! What happened in a replay: each request with what it was answered, misses, hosts that are not on the tape, adopted values and
 //! servers that nobody asked. Holds no value that came over the wire but hosts, paths and names of methods.
 
+use super::assist::Assistance;
 use super::{Answered, Source};
 use crate::exchange::{AnsweredBy, Request};
 use crate::model::{Decided, GrantType, ServerId};
@@ -31,6 +32,8 @@ pub struct Account {
     pub missed: u64,
     /// Requests to hosts that are not on the tape, by host.
     pub elsewhere: BTreeMap<String, u64>,
+    /// What the assistant did.
+    pub assistance: Assistance,
     /// What was taken for a value from before the recording, in words.
     pub adopted: Vec<String>,
     expected: Vec<(ServerId, String)>,
@@ -132,6 +135,7 @@ impl Account {
                 *self.elsewhere.entry(name).or_default() += 1;
                 return;
             }
+            Source::Assistant(did) => return self.assistance.note(did),
             Source::Miss(miss) => {
                 self.missed += 1;
                 if self.misses.len() < KEPT {
@@ -165,6 +169,7 @@ impl Answered {
             Source::Tape { interaction } => AnsweredBy::Tape { interaction: *interaction },
             Source::Dressed { interaction, .. } => AnsweredBy::Model { like: Some(*interaction), reasons },
             Source::Model(_) => AnsweredBy::Model { like: None, reasons },
+            Source::Assistant(_) => AnsweredBy::Assistant,
             Source::Elsewhere => AnsweredBy::Elsewhere,
             Source::Miss(miss) => AnsweredBy::Miss { nearest: miss.nearest, reasons: miss.reasons.clone() },
         }

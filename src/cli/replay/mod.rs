@@ -3,6 +3,7 @@
 
 mod door;
 mod run;
+mod script;
 mod summary;
 
 use super::session::{Lab, Started, Writer, client, output};
@@ -47,7 +48,9 @@ use std::time::Duration;
   authtape replay login.yaml -- claude mcp list
   authtape replay login.yaml -o run.yaml           # serve, and record; in a second terminal: authtape env
   authtape replay linear.yaml --pty --setup 'claude mcp add --transport http linear https://mcp.linear.app/mcp' \\
-    -- claude mcp login linear"
+    -- claude mcp login linear
+  authtape replay linear.yaml --pty --setup 'claude mcp add …' --setup 'claude mcp login linear' \\
+    -- claude -p 'go' --allowedTools mcp__linear"
 )]
 pub struct ReplayArguments {
     /// The cassette to replay
@@ -74,6 +77,9 @@ pub struct ReplayArguments {
     /// Fail when the client asks a host that is not on the tape
     #[arg(long)]
     strict: bool,
+    /// What the model does, as a script; without it, the tape's first tool call of each server, then a few words
+    #[arg(long, value_name = "FILE")]
+    assistant: Option<PathBuf>,
     /// Allow --home real: the client may change or delete your own credentials
     #[arg(long)]
     allow_real_home: bool,
@@ -129,7 +135,9 @@ fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player
             other => terminal.warning(format_args!("{}: {other}", path.display())),
         }
     }
+    let script = arguments.assistant.as_deref().map(script::load).transpose()?;
     let options = PlayerOptions {
+        script,
         expires_in: arguments.expires_in.map(Duration::from_secs),
         adoption: if arguments.no_adopt { Adoption::None } else { Adoption::First },
     };
@@ -222,6 +230,7 @@ fn exit_of(ended: Option<Ended>, account: &Account, is_strict: bool) -> Exit {
     match ended {
         Some(Ended::TimedOut) => Exit::TIMEOUT,
         _ if is_missed || (is_strict && !account.elsewhere.is_empty()) => Exit::FINDINGS,
+        _ if account.assistance.missing().next().is_some() => Exit::FINDINGS,
         Some(ended) => Exit(ended.exit_code()),
         None => Exit::OK,
     }
