@@ -11,9 +11,9 @@ use std::vec;
 /// What is due when a body ends; run once.
 pub type AtEnd = Box<dyn FnOnce() + Send + Sync>;
 
-/// Makes the response. Header fields that no server could send are left out.
+/// Makes the response; its delay is for whoever waits for it. Header fields that no server could send are left out.
 pub fn perform(reply: Reply, at_end: Option<AtEnd>) -> Response<Body> {
-    let Reply { status, headers, steps, ending } = reply;
+    let Reply { status, headers, delay: _, steps, ending } = reply;
     let body = match (steps.as_slice(), ending) {
         ([], Ending::Complete) => Body::empty(),
         ([Step::Send(bytes)], Ending::Complete) => Body::from(bytes.clone()),

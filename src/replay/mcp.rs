@@ -12,6 +12,7 @@ use crate::protocol::{Bearer, Endpoint, Era, parse_challenges};
 use crate::reply::{Ending, Reply};
 use crate::scrub::is_placeholder;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// How many pairs of ids a caller keeps.
 const KEPT_IDS: usize = 64;
@@ -154,7 +155,7 @@ impl Player {
         let token = |message: &Value| message.pointer("/params/_meta/progressToken").cloned();
         let (own, now) = (token(&then), token(call.message));
         let progress = own.as_ref().map(|own| (own, now.as_ref()));
-        let live = Live { ids, progress, session: call.session, version: call.version };
+        let live = Live { ids, progress, session: call.session, version: call.version, pace: self.pace };
         let (interaction, response) = self.tape.answer(index);
         let reply = rewrite::reply(response, &live, After::Answer);
         Answered { reply, source: Source::Tape { interaction }, open: None }
@@ -173,7 +174,7 @@ impl Player {
         let index = streams[(*used).min(streams.len() - 1)];
         *used += 1;
         let (interaction, response) = self.tape.answer(index);
-        let reply = rewrite::reply(response, &Live::default(), After::Recorded);
+        let reply = rewrite::reply(response, &Live { pace: self.pace, ..Live::default() }, After::Recorded);
         Answered { reply, source: Source::Tape { interaction }, open: answer.open }
     }
 
@@ -188,7 +189,7 @@ impl Player {
         let same = |index: &usize| self.tape.exchange(*index).request.headers.first("last-event-id") == Some(last);
         let resumed = line.and_then(|line| line.resumed.iter().rev().copied().find(same));
         let ids = session.and_then(|session| self.ids.get(&Caller::Session(session))).map(Vec::as_slice).unwrap_or_default();
-        let live = Live { ids, ..Live::default() };
+        let live = Live { ids, pace: self.pace, ..Live::default() };
         if let Some(index) = resumed {
             let (interaction, response) = self.tape.answer(index);
             let reply = rewrite::reply(response, &live, After::Recorded);
@@ -203,7 +204,7 @@ impl Player {
             // Nothing more to say: the stream is open and silent, as that of a server without news.
             None => {
                 let headers: Headers = [("content-type", "text/event-stream"), ("cache-control", "no-store")].into_iter().collect();
-                let reply = Reply { status: 200, headers, steps: Vec::new(), ending: Ending::Open };
+                let reply = Reply { status: 200, headers, delay: Duration::ZERO, steps: Vec::new(), ending: Ending::Open };
                 let decided = Decided::Mcp { era: Era::Legacy, method: "GET".to_owned() };
                 Answered { reply, source: Source::Model(decided), open: None }
             }
@@ -216,7 +217,10 @@ impl Player {
         let mut response = response.clone();
         let crate::exchange::Content::Events(stream) = &mut response.body.content else { return None };
         let place = stream.events.iter().position(|event| event.id() == Some(last))?;
+        // The rest begins now.
+        let before = stream.events[place].at;
         stream.events.drain(..=place);
+        stream.events.iter_mut().for_each(|event| event.at = event.at.saturating_sub(before));
         Some((interaction, response))
     }
 

@@ -169,6 +169,34 @@ fn access_tokens_live_as_long_as_they_are_told() {
 }
 
 #[test]
+fn recorded_waits_pass_when_they_are_asked_for() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let text = fs::read_to_string(tape.path("tape.yaml")).unwrap();
+    let slow = regex::Regex::new(r"took: \d+ms\nkind: (prm|token-code)\n").unwrap();
+    fs::write(tape.path("tape.yaml"), slow.replace_all(&text, "took: 800ms\nkind: $1\n").as_ref()).unwrap();
+    for (speed, least, written) in [("real", 800, "  speed: 1\n"), ("4", 200, "  speed: 4\n")] {
+        let run = format!("{speed}.yaml");
+        assert_eq!(tape.reference(&["-o", &run, "--speed", speed], ECHO).status.code(), Some(0));
+        assert!(fs::read_to_string(tape.path(&run)).unwrap().contains(written));
+        for kind in [Kind::Prm, Kind::TokenCode] {
+            let run = Cassette::load(&tape.path(&run)).unwrap();
+            let took = run.interactions.iter().find(|own| own.kind == kind).unwrap().exchange.took.unwrap();
+            assert!(took.as_millis() >= least, "{kind}: {took:?}");
+        }
+    }
+    assert_eq!(tape.reference(&["--speed", "0"], ECHO).status.code(), Some(2));
+}
+
+#[test]
+fn a_run_says_which_policies_the_tape_shows() {
+    let tape = Tape::record(|_| {}, ECHO);
+    assert_eq!(tape.reference(&["-o", "run.yaml"], ECHO).status.code(), Some(0));
+    let policies = Cassette::load(&tape.path("run.yaml")).unwrap().header.replayed.unwrap().policies;
+    let lists: Vec<_> = policies.iter().map(|own| format!("{}\n{}\n{}", own.of, own.tape.join(" "), own.default.join(" "))).collect();
+    insta::assert_snapshot!(lists.join("\n"), @"");
+}
+
+#[test]
 fn a_run_is_a_cassette_too() {
     let tape = Tape::record(|_| {}, ECHO);
     assert_eq!(tape.reference(&["-o", "run.yaml"], ECHO).status.code(), Some(0));

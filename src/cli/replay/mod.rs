@@ -13,6 +13,7 @@ use crate::cassette::{Cassette, Existing, Header, PartFile, Warning, part_path};
 use crate::proxy::{Answer, Captures, Peer};
 use crate::record::OpenedUrl;
 use crate::replay::{Account, Adoption, Player, PlayerOptions};
+use crate::reply::Pace;
 use crate::runner::{Ended, Environment};
 use crate::scrub::Policy;
 use clap::Args;
@@ -20,6 +21,7 @@ use door::Door;
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -71,6 +73,9 @@ pub struct ReplayArguments {
     /// Issue the same values in each replay with this number
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Let recorded waits take place: real, or N times as fast; without it they are skipped
+    #[arg(long, value_name = "N|real", value_parser = speed)]
+    speed: Option<NonZeroU32>,
     /// Refuse every credential that was not issued here, even where the tape begins logged in
     #[arg(long)]
     no_adopt: bool,
@@ -139,6 +144,7 @@ fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player
     let options = PlayerOptions {
         script,
         expires_in: arguments.expires_in.map(Duration::from_secs),
+        pace: arguments.speed.map_or(Pace::Skipped, Pace::Times),
         adoption: if arguments.no_adopt { Adoption::None } else { Adoption::First },
     };
     Player::new(cassette, seed(arguments)?, &options)
@@ -164,7 +170,7 @@ async fn replay(
     let door = Arc::new(Door::new(player));
     let (lab, captures) =
         Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
-    let header = run::header(arguments);
+    let header = run::header(arguments, door.policies());
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
     let ended = match arguments.command.split_first() {
         Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &sink.opened(), terminal).await,
@@ -233,6 +239,14 @@ fn exit_of(ended: Option<Ended>, account: &Account, is_strict: bool) -> Exit {
         _ if account.assistance.missing().next().is_some() => Exit::FINDINGS,
         Some(ended) => Exit(ended.exit_code()),
         None => Exit::OK,
+    }
+}
+
+/// `real`, or how many times as fast.
+fn speed(text: &str) -> Result<NonZeroU32, String> {
+    match text {
+        "real" => Ok(NonZeroU32::MIN),
+        _ => text.parse().map_err(|_| "expected real, or a whole number such as 10 for ten times as fast".to_owned()),
     }
 }
 

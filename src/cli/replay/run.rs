@@ -1,16 +1,20 @@
 //! What the file of a run says about its replay.
 
 use super::ReplayArguments;
-use crate::cassette::{Elsewhere, Header, Missed, Recorded, Replayed};
+use crate::cassette::{self, Elsewhere, Header, Missed, Recorded, Replayed};
 use crate::cli::session::client;
-use crate::replay::{Account, Miss};
+use crate::replay::{Account, Miss, Policies};
+use std::num::NonZeroU32;
 
 /// The header as the run begins.
-pub(super) fn header(arguments: &ReplayArguments) -> Header {
+pub(super) fn header(arguments: &ReplayArguments, policies: Vec<Policies>) -> Header {
+    let policies = policies.into_iter().map(|own| cassette::Policies { of: own.of, tape: own.tape, default: own.default });
     let replayed = Replayed {
         cassette: arguments.cassette.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         seed: arguments.seed,
         expires_in: arguments.expires_in,
+        speed: arguments.speed.map(NonZeroU32::get),
+        policies: policies.collect(),
         ..Replayed::default()
     };
     Header {
