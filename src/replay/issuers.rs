@@ -135,12 +135,7 @@ fn behaviour(tape: &Tape, issuer: &mut Issuer, shown: &mut Evidence) -> Vec<Stri
     resources
 }
 
-fn lifetimes(
-    policy: &mut IssuerPolicy,
-    codes: &[(&Exchange, &Response)],
-    refreshes: &[(&Exchange, &Response)],
-    shown: &mut Evidence,
-) {
+fn lifetimes(policy: &mut IssuerPolicy, codes: &[(&Exchange, &Response)], refreshes: &[(&Exchange, &Response)], shown: &mut Evidence) {
     let issued = |response: &Response, name: &str| Parameters::of(&response.body.content).text(name).map(str::to_owned);
     if !codes.is_empty() && !codes.iter().any(|(_, response)| issued(response, "refresh_token").is_some()) {
         policy.refresh_issue = RefreshIssue::Never;

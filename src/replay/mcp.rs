@@ -12,7 +12,6 @@ use crate::protocol::{Bearer, Endpoint, Era, parse_challenges};
 use crate::reply::{Ending, Reply};
 use crate::scrub::is_placeholder;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// How many pairs of ids a caller keeps.
 const KEPT_IDS: usize = 64;
@@ -204,7 +203,7 @@ impl Player {
             // Nothing more to say: the stream is open and silent, as that of a server without news.
             None => {
                 let headers: Headers = [("content-type", "text/event-stream"), ("cache-control", "no-store")].into_iter().collect();
-                let reply = Reply { status: 200, headers, delay: Duration::ZERO, steps: Vec::new(), ending: Ending::Open };
+                let reply = Reply::of(200, headers, Vec::new(), Ending::Open);
                 let decided = Decided::Mcp { era: Era::Legacy, method: "GET".to_owned() };
                 Answered { reply, source: Source::Model(decided), open: None }
             }

@@ -1,6 +1,6 @@
 //! Where the behaviour of each server comes from: what the tape shows, and what is a stated default because the tape is silent.
 
-use crate::model::policy::{AuthMethod, RedirectMatching, Registration, ResourceMetadata};
+use crate::model::policy::{AuthMethod, RedirectMatching, Registration, ResourceMetadata, WellKnown};
 use crate::model::{IssuerPolicy, ServerPolicy};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -33,11 +33,12 @@ impl Policies {
             (matching, false) => word(matching),
         };
         let rows = [
-            ("metadata", policy.metadata.iter().map(word).collect::<Vec<_>>().join("+")),
+            ("metadata", policy.metadata.iter().map(well_known).collect::<Vec<_>>().join("+")),
             ("registration", registration),
             ("reregistration", word(policy.reregistration)),
             ("client-documents", word(policy.client_documents)),
             ("auth-methods", methods.join("+")),
+            ("unnamed-auth", word(policy.unnamed_auth)),
             ("pkce", if policy.require_pkce { "required" } else { "optional" }.to_owned()),
             ("redirect", redirect),
             ("iss", word(policy.send_iss)),
@@ -78,6 +79,14 @@ impl Policies {
         let (tape, default): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(name, _)| shown.contains(name));
         let written = |rows: Vec<(&str, String)>| rows.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         Self { of: of.to_owned(), tape: written(tape), default: written(default) }
+    }
+}
+
+fn well_known(name: &WellKnown) -> &'static str {
+    match name {
+        WellKnown::OAuth => "oauth",
+        WellKnown::OpenIdInserted => "openid-inserted",
+        WellKnown::OpenIdAppended => "openid-appended",
     }
 }
 

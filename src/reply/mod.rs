@@ -51,11 +51,16 @@ pub enum Ending {
 }
 
 impl Reply {
+    /// These steps behind a head that comes at once.
+    pub fn of(status: u16, headers: Headers, steps: Vec<Step>, ending: Ending) -> Self {
+        Self { status, headers, delay: Duration::ZERO, steps, ending }
+    }
+
     /// A whole response at once.
     pub fn whole(response: &Response) -> Self {
         let bytes = Bytes::from(response.body.content.to_bytes().into_owned());
         let steps = if bytes.is_empty() { Vec::new() } else { vec![Step::Send(bytes)] };
-        Self { status: response.status, headers: response.headers.clone(), delay: Duration::ZERO, steps, ending: Ending::Complete }
+        Self::of(response.status, response.headers.clone(), steps, Ending::Complete)
     }
 
     /// A stream of events: their order is kept, the gaps between them follow the pace.
@@ -73,7 +78,7 @@ impl Reply {
         if !stream.tail.is_empty() && ending == Ending::Complete {
             steps.push(Step::Send(Bytes::from(stream.tail.clone())));
         }
-        Self { status, headers, delay: Duration::ZERO, steps, ending }
+        Self::of(status, headers, steps, ending)
     }
 
     /// The bytes of the body, waits left out.

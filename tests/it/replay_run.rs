@@ -193,7 +193,14 @@ fn a_run_says_which_policies_the_tape_shows() {
     assert_eq!(tape.reference(&["-o", "run.yaml"], ECHO).status.code(), Some(0));
     let policies = Cassette::load(&tape.path("run.yaml")).unwrap().header.replayed.unwrap().policies;
     let lists: Vec<_> = policies.iter().map(|own| format!("{}\n{}\n{}", own.of, own.tape.join(" "), own.default.join(" "))).collect();
-    insta::assert_snapshot!(lists.join("\n"), @"");
+    insta::assert_snapshot!(lists.join("\n"), @"
+    http://auth.demo.localhost
+    metadata=oauth registration=open client-documents=false auth-methods=none+client_secret_post+client_secret_basic iss=true access-ttl=3600s
+    reregistration=orphan unnamed-auth=advertised pkce=required redirect=exact-but-loopback-port resource-at-authorize=allow resource-at-token=allow resource-at-refresh=allow code-ttl=60s refresh-ttl=none refresh-token=when-registered rotation=strict grace=0s reuse=revoke-family foreign-refresh=revoke-family old-access=keep access-revocation=token
+    http://mcp.demo.localhost/mcp
+    versions=2026-07-28 protected=true metadata=at-a-url audience=checked
+    sessions=false get-stream=false
+    ");
 }
 
 #[test]
