@@ -54,7 +54,7 @@ pub struct Told {
     pub interaction: Option<u32>,
     /// The error that the model decided on.
     pub error: Option<&'static str>,
-    /// Why it was refused, where the tape did not.
+    /// Why it was refused, if it was.
     pub reason: Option<String>,
 }
 
@@ -175,8 +175,11 @@ impl Answered {
         }
     }
 
-    /// Why the model refused.
+    /// Why it was refused.
     fn reason(&self) -> Option<String> {
+        if matches!(self.source, Source::Tape { .. }) && self.reply.status >= 400 {
+            return Some("as on the tape".to_owned());
+        }
         let (Source::Dressed { decided, .. } | Source::Model(decided)) = &self.source else { return None };
         let reason = match decided {
             Decided::TokenRefused { reason, .. } | Decided::Refused { reason, .. } | Decided::Challenged { reason, .. } => *reason,

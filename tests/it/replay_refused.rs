@@ -56,6 +56,24 @@ fn what_is_no_cassette_is_refused_with_the_reason() {
     assert!(deep.starts_with("error: tape.yaml:2:") && deep.len() < 600, "{deep}");
 }
 
+#[test]
+fn a_client_that_is_given_without_dashes_is_pointed_to_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, hint) in [
+        (&["record", "-o", "x.yaml", "curl", "-s", "http://a.test"][..], "record -o x.yaml -- curl -s http://a.test"),
+        (&["replay", "x.yaml", "curl", "http://a.test"], "replay x.yaml -- curl http://a.test"),
+    ] {
+        let output = authtape(folder.path()).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", talk(&output));
+        assert!(talk(&output).ends_with(&format!("hint: the client stands behind --: authtape {hint}\n")), "{}", talk(&output));
+    }
+    let output = authtape(folder.path()).args(["record", "-o", "x.yaml", "--no-such-option"]).output().unwrap();
+    assert!(!talk(&output).contains("stands behind"), "{}", talk(&output));
+    let serving = authtape(folder.path()).args(["record", "-o", "x.yaml", "--setup", "true"]).output().unwrap();
+    assert_eq!(serving.status.code(), Some(2), "{}", talk(&serving));
+    assert!(!folder.path().join("x.yaml").exists());
+}
+
 /// A cassette of the reference client with one line changed.
 fn edited(tape: &Tape, from: &str, to: &str) -> String {
     let text = fs::read_to_string(tape.path("tape.yaml")).unwrap();

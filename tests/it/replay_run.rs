@@ -1,11 +1,12 @@
 //! The file and the last screen of a replay: what answered each request, why the client was refused, and no value of the run.
 
-use crate::replay::{ECHO, MCP, Tape, legacy, talk};
+use crate::replay::{AUTHTAPE, ECHO, MCP, Tape, authtape, legacy, talk};
 use authtape::cassette::{Cassette, Existing};
 use authtape::exchange::AnsweredBy;
 use authtape::protocol::Kind;
 use std::fs;
-use std::process::Output;
+use std::path::Path;
+use std::process::{Command, Output};
 
 /// A login by hand with curl; it says each value it was given. RFC 7636, appendix B. `$VERIFIER` and `$BEARER` may be wrong ones.
 const LOGIN: &str = r#"
@@ -131,14 +132,14 @@ fn a_miss_is_in_the_run_with_its_reasons_and_show_marks_it() {
         last.exchange.answered,
         Some(AnsweredBy::Miss { nearest: replayed.misses[0].nearest, reasons: replayed.misses[0].reasons.clone() })
     );
-    let mut show = crate::replay::authtape(tape.folder.path());
+    let mut show = authtape(tape.folder.path());
     let shown = show.args(["show", "run.yaml"]).output().unwrap();
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     let nearest = replayed.misses[0].nearest.unwrap();
     assert!(shown.contains("replay of tape.yaml") && shown.contains(&format!("MISS ~{nearest}\n")), "{shown}");
     assert!(shown.contains("1 miss, upstream connections: 0"), "{shown}");
     assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
-    let mut show = crate::replay::authtape(tape.folder.path());
+    let mut show = authtape(tape.folder.path());
     let json = show.args(["show", "run.yaml", "--format", "json"]).output().unwrap();
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["header"]["replayed"]["missed"], 1);
@@ -166,6 +167,23 @@ fn access_tokens_live_as_long_as_they_are_told() {
     let output = tape.reference(&["-o", "run.yaml", "--expires-in", "7"], ECHO);
     assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
     assert!(fs::read_to_string(tape.path("run.yaml")).unwrap().contains("expires_in: 7\n"));
+}
+
+#[test]
+fn a_path_that_a_shell_would_take_apart_is_quoted() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let output = tape.reference(&["-o", "my run.yaml"], ECHO);
+    assert!(talk(&output).ends_with("next: authtape show 'my run.yaml'\n"), "{}", talk(&output));
+}
+
+#[test]
+fn a_client_that_cannot_be_run_leaves_no_file_and_replaces_none() {
+    let tape = Tape::record(|_| {}, ECHO);
+    fs::write(tape.path("run.yaml"), "mine").unwrap();
+    let output = tape.replay(&["-o", "run.yaml", "--force", "--setup", "exit 3"], &["true"]);
+    assert_eq!(output.status.code(), Some(125), "{}", talk(&output));
+    assert_eq!(fs::read_to_string(tape.path("run.yaml")).unwrap(), "mine");
+    assert!(!tape.path("run.yaml.part").exists());
 }
 
 #[test]
@@ -211,4 +229,21 @@ fn a_run_is_a_cassette_too() {
     let output = tape.reference(&["-o", "second.yaml"], ECHO);
     assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().last(), Some("hi"));
+}
+
+#[test]
+fn the_examples_of_the_help_work_as_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = authtape(folder.path()).args(["replay", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let examples: Vec<&str> = help.lines().map(str::trim).filter(|line| line.starts_with("authtape replay cassettes/")).collect();
+    assert_eq!(examples.len(), 2, "{help}");
+    let path = format!("{}:/usr/bin:/bin", Path::new(AUTHTAPE).parent().unwrap().display());
+    for example in examples {
+        let mut shell = Command::new("/bin/sh");
+        shell.env_clear().env("PATH", &path).env("HOME", folder.path()).env("TMPDIR", folder.path());
+        let output = shell.current_dir(env!("CARGO_MANIFEST_DIR")).args(["-c", example]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{example}: {}", talk(&output));
+        assert!(talk(&output).contains("no miss, upstream connections: 0"), "{}", talk(&output));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::Terminal;
 use crate::cli::session::Written;
-use crate::cli::terminal::{DIM, GOOD, WARN, harmless, quoted};
+use crate::cli::terminal::{DIM, GOOD, WARN, harmless, one_line, quoted};
 use crate::exchange::ConnectionEvent;
 use crate::protocol::Kind;
 use crate::record::Tally;
@@ -29,6 +29,7 @@ pub fn print(path: &Path, written: &Written, took: Duration, terminal: &mut Term
     print_kinds(tally, terminal);
     print_passed(tally, terminal);
     print_troubles(tally, terminal);
+    print_failures(tally, terminal);
     print_next(path, tally, terminal);
 }
 
@@ -86,6 +87,25 @@ fn print_troubles(tally: &Tally, terminal: &mut Terminal) {
     let rest = tally.event_count - tally.events.len().min(NAMED) as u64;
     if rest > 0 {
         terminal.talk(format_args!("  and {rest} more; `authtape show` lists them"));
+    }
+}
+
+/// Requests that no server answered, and bodies that are not whole.
+fn print_failures(tally: &Tally, terminal: &mut Terminal) {
+    if !tally.failed.is_empty() {
+        terminal.talk(format_args!("\n{WARN}no answer from{WARN:#}:"));
+        let mut failed: Vec<_> = tally.failed.iter().collect();
+        failed.sort_by_key(|(_, requests)| std::cmp::Reverse(**requests));
+        for ((host, reason), requests) in failed.iter().take(NAMED) {
+            terminal.talk(format_args!("  {requests:>6}  {}: {}", one_line(host), one_line(reason)));
+        }
+        if failed.len() > NAMED {
+            terminal.talk(format_args!("          and {} more", failed.len() - NAMED));
+        }
+    }
+    if tally.cut > 0 {
+        let bodies = if tally.cut == 1 { "1 body is".to_owned() } else { format!("{} bodies are", tally.cut) };
+        terminal.talk(format_args!("\n{WARN}cut{WARN:#}: {bodies} longer than what is stored of one (8 MiB, less under load); the client got the whole"));
     }
 }
 

@@ -46,8 +46,9 @@ use std::time::Duration;
     }),
     mut_arg("home", |arg| arg.default_value("temp")),
     mut_arg("timeout", |arg| arg.default_value("120s")),
-    after_help = "Examples:
-  authtape replay login.yaml -- claude mcp list
+    after_help = "Examples, the first two with the tapes of the repository:
+  authtape replay cassettes/tool-fails.yaml -- authtape client https://mcp.ts.test/mcp --list
+  authtape replay cassettes/ts-v1-session.yaml -- authtape client https://mcp.ts.test/mcp --list
   authtape replay login.yaml -o run.yaml           # serve, and record; in a second terminal: authtape env
   authtape replay linear.yaml --pty --setup 'claude mcp add --transport http linear https://mcp.linear.app/mcp' \\
     -- claude mcp login linear
