@@ -76,5 +76,6 @@ fn client_without_dashes(error: &clap::Error, arguments: Vec<String>) -> Option<
     let starts_clients = matches!(arguments.get(1).map(String::as_str), Some("record" | "replay"));
     let place = arguments.iter().skip(2).position(|own| own == unexpected)? + 2;
     let is_client = starts_clients && !unexpected.starts_with('-') && !arguments.iter().any(|own| own == "--");
-    is_client.then(|| format!("the client stands behind --: authtape {} -- {}", arguments[1..place].join(" "), arguments[place..].join(" ")))
+    is_client
+        .then(|| format!("the client stands behind --: authtape {} -- {}", arguments[1..place].join(" "), arguments[place..].join(" ")))
 }

@@ -15,9 +15,7 @@ pub use infer::OpenedUrl;
 pub use passed::Passed;
 
 use crate::cassette::{Closing, Entry, Header, Interaction, More, Replayed};
-use crate::exchange::{
-    Actor, Body, Captured, ConnectionEvent, Content, End, Exchange, Frame, Headers, Outcome, RawExchange, Stage,
-};
+use crate::exchange::{Actor, Body, Captured, ConnectionEvent, Content, End, Exchange, Frame, Headers, Outcome, RawExchange, Stage};
 use crate::protocol::{Kind, Learned, RoleMap};
 use crate::scrub::{Counts, Scrubber};
 use held::Held;

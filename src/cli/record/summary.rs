@@ -105,7 +105,9 @@ fn print_failures(tally: &Tally, terminal: &mut Terminal) {
     }
     if tally.cut > 0 {
         let bodies = if tally.cut == 1 { "1 body is".to_owned() } else { format!("{} bodies are", tally.cut) };
-        terminal.talk(format_args!("\n{WARN}cut{WARN:#}: {bodies} longer than what is stored of one (8 MiB, less under load); the client got the whole"));
+        terminal.talk(format_args!(
+            "\n{WARN}cut{WARN:#}: {bodies} longer than what is stored of one (8 MiB, less under load); the client got the whole"
+        ));
     }
 }
 
