@@ -61,7 +61,7 @@ impl CliError {
 /// Prints clap's help, version or usage error.
 pub(super) fn report_usage(error: &clap::Error) -> ExitCode {
     let written = error.print();
-    if let Some(hint) = client_without_dashes(error, std::env::args().collect()) {
+    if let Some(hint) = client_without_dashes(error, &std::env::args().collect::<Vec<_>>()) {
         Terminal::new().hint(hint);
     }
     match (error.use_stderr(), written) {
@@ -71,7 +71,7 @@ pub(super) fn report_usage(error: &clap::Error) -> ExitCode {
 }
 
 /// A client that was given without `--` before it.
-fn client_without_dashes(error: &clap::Error, arguments: Vec<String>) -> Option<String> {
+fn client_without_dashes(error: &clap::Error, arguments: &[String]) -> Option<String> {
     let Some(ContextValue::String(unexpected)) = error.get(ContextKind::InvalidArg) else { return None };
     let starts_clients = matches!(arguments.get(1).map(String::as_str), Some("record" | "replay"));
     let place = arguments.iter().skip(2).position(|own| own == unexpected)? + 2;
