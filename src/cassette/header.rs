@@ -92,8 +92,10 @@ pub struct Replayed {
     pub expires_in: Option<u64>,
     /// Recorded waits took place, this many times as fast; `None` where they were skipped.
     pub speed: Option<u32>,
-    /// Connections that authtape itself made to servers.
-    pub upstream_connections: u64,
+    /// Connections that left for a server: of authtape itself, and of the client around the proxy. `None` where nobody watched.
+    pub upstream_connections: Option<u64>,
+    /// Who dialled whom around the proxy.
+    pub dialled: Vec<String>,
     /// What decided where servers differ.
     pub policies: Vec<Policies>,
     /// Values that were taken for those from before the recording, in words.
@@ -146,6 +148,6 @@ impl Replayed {
     pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
         let misses = self.misses.iter_mut().flat_map(|miss| std::iter::once(&mut miss.what).chain(&mut miss.reasons));
         let hosts = self.elsewhere.iter_mut().map(|elsewhere| &mut elsewhere.host);
-        misses.chain(hosts).chain(&mut self.adopted).chain(&mut self.untouched)
+        misses.chain(hosts).chain(&mut self.dialled).chain(&mut self.adopted).chain(&mut self.untouched)
     }
 }

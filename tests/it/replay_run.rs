@@ -66,7 +66,7 @@ fn a_run_names_what_answered_each_request_and_holds_no_value_of_it() {
     assert_eq!(answered, expected);
     let replayed = run.header.replayed.clone().unwrap();
     assert_eq!((replayed.cassette.as_str(), replayed.seed, replayed.expires_in), ("tape.yaml", Some(7), Some(90)));
-    assert_eq!((replayed.upstream_connections, replayed.missed, replayed.untouched.len()), (0, 0, 0));
+    assert_eq!((replayed.upstream_connections, replayed.missed, replayed.untouched.len()), (Some(0), 0, 0));
     assert_eq!(run.header.sessions[0].exit, Some(0));
     assert!(run.header.finished && run.header.scrubbed.is_some_and(|scrubbed| scrubbed.secrets >= 3));
     let again = tape.path("again.yaml");

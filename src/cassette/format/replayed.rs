@@ -19,8 +19,11 @@ pub(super) struct WireReplayed {
     pub expires_in: Option<u64>,
     /// Recorded waits took place, this many times as fast.
     pub speed: Option<u32>,
-    /// Connections that authtape itself made to servers.
-    pub upstream_connections: u64,
+    /// Connections that left for a server, of authtape itself and of the client around the proxy; absent where nobody watched.
+    pub upstream_connections: Option<u64>,
+    /// Who dialled whom around the proxy.
+    #[serde(default)]
+    pub dialled: Vec<String>,
     /// What decided where servers differ.
     #[serde(default)]
     pub policies: Vec<WirePolicies>,
@@ -120,6 +123,7 @@ impl From<WireReplayed> for Replayed {
             expires_in: wire.expires_in,
             speed: wire.speed,
             upstream_connections: wire.upstream_connections,
+            dialled: wire.dialled,
             policies: policies.collect(),
             adopted: wire.adopted,
             missed: wire.missed.unwrap_or(misses.len() as u64),
@@ -188,16 +192,30 @@ pub(super) fn write_answer(answered: &AnsweredBy, yaml: &mut Emitter<'_>) {
 
 /// Appends the member of the header.
 pub(super) fn write_replayed(replayed: &Replayed, yaml: &mut Emitter<'_>) {
-    let Replayed { cassette, seed, expires_in, speed, upstream_connections, policies, adopted, misses, missed, elsewhere, untouched } =
-        replayed;
+    let Replayed {
+        cassette,
+        seed,
+        expires_in,
+        speed,
+        upstream_connections,
+        dialled,
+        policies,
+        adopted,
+        misses,
+        missed,
+        elsewhere,
+        untouched,
+    } = replayed;
     yaml.name("replayed").begin();
     yaml.name("cassette").text(cassette);
-    for (name, number) in [("seed", *seed), ("expires_in", *expires_in), ("speed", speed.map(u64::from))] {
+    let speed = speed.map(u64::from);
+    let numbers = [("seed", *seed), ("expires_in", *expires_in), ("speed", speed), ("upstream_connections", *upstream_connections)];
+    for (name, number) in numbers {
         if let Some(number) = number {
             yaml.name(name).plain(number);
         }
     }
-    yaml.name("upstream_connections").plain(upstream_connections);
+    write_texts("dialled", dialled, yaml);
     items("policies", policies, yaml, |yaml, policies| {
         yaml.name("of").text(&policies.of);
         write_texts("tape", &policies.tape, yaml);

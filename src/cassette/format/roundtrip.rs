@@ -117,19 +117,28 @@ fn answered() -> impl Strategy<Value = AnsweredBy> {
 }
 
 fn replayed() -> impl Strategy<Value = Replayed> {
-    let numbers = (option::of(any::<u64>()), option::of(any::<u64>()), option::of(any::<u32>()), any::<u64>());
+    let numbers = (option::of(any::<u64>()), option::of(any::<u64>()), option::of(any::<u32>()), option::of(any::<u64>()));
     let texts = || vec(nasty(), 0..3);
     let policies = vec((nasty(), texts(), texts()).prop_map(|(of, tape, default)| Policies { of, tape, default }), 0..3);
     let miss = (any::<u32>(), nasty(), option::of(any::<u32>()), texts());
     let misses = vec(miss.prop_map(|(session, what, nearest, reasons)| Missed { session, what, nearest, reasons }), 0..3);
     let elsewhere = vec((nasty(), any::<u64>()).prop_map(|(host, requests)| Elsewhere { host, requests }), 0..3);
-    (nasty(), numbers, policies, texts(), (misses, any::<u64>()), elsewhere, texts()).prop_map(
-        |(cassette, (seed, expires_in, speed, upstream_connections), policies, adopted, (misses, missed), elsewhere, untouched)| Replayed {
+    (nasty(), numbers, policies, (texts(), texts()), (misses, any::<u64>()), elsewhere, texts()).prop_map(
+        |(
+            cassette,
+            (seed, expires_in, speed, upstream_connections),
+            policies,
+            (adopted, dialled),
+            (misses, missed),
+            elsewhere,
+            untouched,
+        )| Replayed {
             cassette,
             seed,
             expires_in,
             speed,
             upstream_connections,
+            dialled,
             policies,
             adopted,
             misses,

@@ -1,12 +1,13 @@
 //! `authtape replay`: the client behind the proxy, the cassette in place of the servers. Here stand the arguments and the order of
-//! things; `door` is what answers in this process, `summary` the last screen. Nothing here can dial.
+//! things; `door` is what answers in this process, `hermetic` what the sockets say, `summary` the last screen. Nothing here can dial.
 
 mod door;
+mod hermetic;
 mod run;
 mod script;
 mod summary;
 
-use super::session::{Lab, Started, Writer, client, output};
+use super::session::{Gathering, Lab, Started, Troubles, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Warning, part_path};
@@ -14,6 +15,8 @@ use crate::proxy::{Answer, Captures, Peer};
 use crate::record::OpenedUrl;
 use crate::replay::{Account, Adoption, Player, PlayerOptions};
 use crate::reply::Pace;
+use crate::runner::isolation::{self, IsolationError};
+use crate::runner::sockets::{Earlier, Report, Watch};
 use crate::runner::{Ended, Environment};
 use crate::scrub::Policy;
 use clap::Args;
@@ -35,8 +38,8 @@ use std::time::Duration;
 /// prints the variables for clients that you start yourself.
 ///
 /// Exit codes: the client's own, but 1 when a request was not on the tape (a miss), nothing came through, an MCP server of the tape
-/// got no request, or --strict finds a host that is not on the tape. Before the client starts: 2 usage, 3 the cassette is broken, 125
-/// authtape failed, 126 or 127 the client cannot be started. 124: --timeout ended it.
+/// got no request, something was dialled around the proxy, or --strict finds a host that is not on the tape. Before the client
+/// starts: 2 usage, 3 the cassette is broken, 125 authtape failed, 126 or 127 the client cannot be started. 124: --timeout ended it.
 #[derive(Debug, Args)]
 #[command(
     mut_arg("user_agent", |arg| {
@@ -89,6 +92,9 @@ pub struct ReplayArguments {
     /// Allow --home real: the client may change or delete your own credentials
     #[arg(long)]
     allow_real_home: bool,
+    /// Leave nothing to dial: run authtape and the client in a network namespace with loopback only (Linux)
+    #[arg(long)]
+    isolate: bool,
     #[command(flatten)]
     client: ClientOptions,
     /// The client and its arguments
@@ -113,6 +119,10 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
     let player = player(arguments, terminal)?;
+    if arguments.isolate {
+        // Before the first thread.
+        isolation::enter().map_err(|error| not_isolated(&error))?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| own(&error))?;
     runtime.block_on(replay(arguments, player, &caller, existing, terminal))
@@ -169,34 +179,37 @@ async fn replay(
     terminal: &mut Terminal,
 ) -> Result<Exit, CliError> {
     let door = Arc::new(Door::new(player));
+    let earlier = Earlier::now();
     let (lab, captures) =
         Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
+    let watch = Watch::start(&earlier, lab.markers(arguments.client.last_session()));
     let header = run::header(arguments, door.policies());
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
     let ended = match arguments.command.split_first() {
         Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &sink.opened(), terminal).await,
         None => client::serve(&arguments.client, &lab, sink.writer(), terminal).await,
     };
+    let seen = watch.and_then(|watch| watch.stop(&lab.callbacks()));
     lab.close().await;
     let account = door.account();
-    let ended = sink.finish(header, ended, &account)?;
-    summary::print(arguments, &account, &ended.sessions, terminal);
+    let header = run::finished(header, &account, seen.as_ref());
+    let (ended, troubles) = sink.finish(header, ended).inspect_err(|_| hermetic::print(seen.as_ref(), terminal))?;
+    summary::print(arguments, &account, &ended.sessions, seen.as_ref(), terminal);
+    troubles.print("", terminal);
     ended.notes.iter().for_each(|note| terminal.warning(note));
-    Ok(exit_of(ended.ended, &account, arguments.strict))
+    Ok(exit_of(ended.ended, &account, arguments.strict, seen.as_ref()))
 }
 
 /// Where the exchanges of a replay go.
 enum Sink {
     File(Box<Writer>),
-    Nothing,
+    Nothing(Gathering),
 }
 
 impl Sink {
     fn start(arguments: &ReplayArguments, captures: Captures, header: &Header, existing: Existing, lab: &Lab) -> Result<Self, CliError> {
         let Some(path) = &arguments.output else {
-            // Dropped captures keep nothing.
-            drop(captures);
-            return Ok(Self::Nothing);
+            return Ok(Self::Nothing(Gathering::start(captures).map_err(|error| own(&error))?));
         };
         let part = PartFile::create(path, header, existing).map_err(|error| output::explain(&error))?;
         Ok(Self::File(Box::new(Writer::start(part, captures, Policy::Recording, lab.started())?)))
@@ -205,7 +218,7 @@ impl Sink {
     fn writer(&self) -> Option<&Writer> {
         match self {
             Self::File(writer) => Some(writer),
-            Self::Nothing => None,
+            Self::Nothing(_) => None,
         }
     }
 
@@ -213,29 +226,32 @@ impl Sink {
         self.writer().map_or_else(|| channel().0, Writer::opened)
     }
 
-    /// Finishes the file.
-    fn finish(self, header: Header, ended: Result<Started, CliError>, account: &Account) -> Result<Started, CliError> {
-        let Self::File(writer) = self else { return ended };
-        let header = run::finished(header, account);
-        match ended {
-            Ok(started) => {
-                writer.finish(Header { sessions: started.sessions.clone(), ..header })?;
-                Ok(started)
+    /// Finishes the file, once nothing more is captured. Gives what came and was no request.
+    fn finish(self, header: Header, ended: Result<Started, CliError>) -> Result<(Started, Troubles), CliError> {
+        match (self, ended) {
+            (Self::File(writer), Ok(started)) => {
+                let tally = writer.finish(Header { sessions: started.sessions.clone(), ..header })?.tally;
+                Ok((started, Troubles { events: tally.events, count: tally.event_count }))
             }
-            // Why there was no client says more than what became of the file.
-            Err(error) => {
+            (Self::File(writer), Err(error)) => {
+                // Why there was no client says more than what became of the file.
                 let _ = writer.give_up(header);
                 Err(error)
+            }
+            (Self::Nothing(gathering), ended) => {
+                let troubles = gathering.finish();
+                Ok((ended?, troubles))
             }
         }
     }
 }
 
 /// 1 for what may not pass unseen, whatever the client returned; else the client's own code.
-fn exit_of(ended: Option<Ended>, account: &Account, is_strict: bool) -> Exit {
+fn exit_of(ended: Option<Ended>, account: &Account, is_strict: bool, seen: Option<&Report>) -> Exit {
     let is_missed = account.missed > 0 || account.requests == 0 || account.untouched().next().is_some();
     match ended {
         Some(Ended::TimedOut) => Exit::TIMEOUT,
+        _ if hermetic::is_left(seen) => Exit::FINDINGS,
         _ if is_missed || (is_strict && !account.elsewhere.is_empty()) => Exit::FINDINGS,
         _ if account.assistance.missing().next().is_some() => Exit::FINDINGS,
         Some(ended) => Exit(ended.exit_code()),
@@ -248,6 +264,20 @@ fn speed(text: &str) -> Result<NonZeroU32, String> {
     match text {
         "real" => Ok(NonZeroU32::MIN),
         _ => text.parse().map_err(|_| "expected real, or a whole number such as 10 for ten times as fast".to_owned()),
+    }
+}
+
+fn not_isolated(error: &IsolationError) -> CliError {
+    let refused = CliError::new(Exit::OWN_FAILURE, format_args!("--isolate: {error}"));
+    match error {
+        IsolationError::NotAllowed(_) => refused.hint(
+            "sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces and AppArmor decide, and a container's seccomp profile; \
+             without --isolate the client's sockets are watched and a dial around the proxy fails the run",
+        ),
+        IsolationError::NotOnThisSystem => {
+            CliError::new(Exit::USAGE, format_args!("--isolate: {error}")).hint("leave it out: the proxy dials nothing in a replay")
+        }
+        IsolationError::Broken(_) => refused,
     }
 }
 

@@ -4,6 +4,7 @@ use super::ReplayArguments;
 use crate::cassette::{self, Elsewhere, Header, Missed, Recorded, Replayed};
 use crate::cli::session::client;
 use crate::replay::{Account, Miss, Policies};
+use crate::runner::sockets::{Dial, Report};
 use std::num::NonZeroU32;
 
 /// The header as the run begins.
@@ -35,8 +36,10 @@ pub(super) fn header(arguments: &ReplayArguments, policies: Vec<Policies>) -> He
 }
 
 /// The header with what came of it.
-pub(super) fn finished(header: Header, account: &Account) -> Header {
+pub(super) fn finished(header: Header, account: &Account, seen: Option<&Report>) -> Header {
     let replayed = header.replayed.map(|replayed| Replayed {
+        upstream_connections: seen.map(Report::upstream_connections),
+        dialled: seen.map(|seen| seen.around.iter().map(Dial::to_string).collect()).unwrap_or_default(),
         adopted: account.adopted.clone(),
         misses: account.misses.iter().map(missed).collect(),
         missed: account.missed,

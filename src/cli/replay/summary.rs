@@ -2,10 +2,12 @@
 //! tape does not hold.
 
 use super::ReplayArguments;
+use super::hermetic;
 use crate::cassette::Session;
 use crate::cli::Terminal;
 use crate::cli::terminal::{BAD, GOOD, WARN, one_line, quoted};
 use crate::replay::{Account, Assistance, Part, Told};
+use crate::runner::sockets::Report;
 use unicode_width::UnicodeWidthStr;
 
 /// How many misses and hosts are named; the rest is counted.
@@ -16,7 +18,7 @@ const SESSIONS: usize = 20;
 const INDENT: usize = 13;
 
 /// Prints the screen.
-pub fn print(arguments: &ReplayArguments, account: &Account, sessions: &[Session], terminal: &mut Terminal) {
+pub fn print(arguments: &ReplayArguments, account: &Account, sessions: &[Session], seen: Option<&Report>, terminal: &mut Terminal) {
     let misses = match account.missed {
         0 => format!("{GOOD}no miss{GOOD:#}"),
         1 => format!("{WARN}1 miss{WARN:#}"),
@@ -24,7 +26,7 @@ pub fn print(arguments: &ReplayArguments, account: &Account, sessions: &[Session
     };
     let name = one_line(&arguments.cassette.to_string_lossy());
     let requests = if account.requests == 1 { "1 request".to_owned() } else { format!("{} requests", account.requests) };
-    terminal.talk(format_args!("\n{name}: {requests}, {misses}, upstream connections: 0"));
+    terminal.talk(format_args!("\n{name}: {requests}, {misses}, {}", hermetic::in_short(seen)));
     let width = terminal.talk_width().max(40);
     for line in lines(account, sessions, width) {
         terminal.talk(line);
@@ -37,6 +39,7 @@ pub fn print(arguments: &ReplayArguments, account: &Account, sessions: &[Session
         terminal.talk(format_args!("and {rest} more"));
     }
     print_others(account, arguments.strict, terminal);
+    hermetic::print(seen, terminal);
     if let Some(path) = &arguments.output {
         terminal.talk(format_args!("next: authtape show {}", quoted(path)));
     }

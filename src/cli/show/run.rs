@@ -27,6 +27,7 @@ pub(super) fn replayed(replayed: &Replayed) -> Value {
         "expires_in": replayed.expires_in,
         "speed": replayed.speed,
         "upstream_connections": replayed.upstream_connections,
+        "dialled": replayed.dialled,
         "policies": policies.collect::<Vec<_>>(),
         "adopted": replayed.adopted,
         "misses": misses.collect::<Vec<_>>(),

@@ -55,7 +55,7 @@ fn counts(cassette: &Cassette) -> Vec<String> {
     if let Some(replayed) = &cassette.header.replayed {
         let misses = if replayed.missed == 1 { "1 miss".to_owned() } else { format!("{} misses", replayed.missed) };
         counts.push(misses);
-        counts.push(format!("upstream connections: {}", replayed.upstream_connections));
+        counts.extend(replayed.upstream_connections.map(|count| format!("upstream connections: {count}")));
     }
     if passed > 0 {
         counts.push(counted(passed, "request") + " not stored");
