@@ -65,7 +65,7 @@ fn a_dial_around_the_proxy_fails_the_run_and_is_named() {
         let output = shell(&tape, &[], &format!("{}; {}; exit 0", proxied(), around(server.address)));
         assert_eq!(server.accepted(), 1);
         assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
-        assert!(talk(&output).contains("1 dial around the proxy"), "{}", talk(&output));
+        assert!(talk(&output).contains("upstream connections: 1"), "{}", talk(&output));
         let named = talk(&output).lines().any(|line| {
             line.starts_with("error: dialled around the proxy: curl (process ") && line.ends_with(&format!(") to {}", server.address))
         });
