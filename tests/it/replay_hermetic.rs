@@ -62,10 +62,12 @@ fn shell(tape: &Tape, options: &[&str], script: &str) -> Output {
 fn a_dial_around_the_proxy_fails_the_run_and_is_named() {
     let tape = Tape::record(|_| {}, ECHO);
     for server in [Silent::listen("127.0.0.1:0"), Silent::listen("[::1]:0")] {
-        let output = shell(&tape, &[], &format!("{}; {}; exit 0", proxied(), around(server.address)));
+        let output = shell(&tape, &["-o", "run.yaml", "--force"], &format!("{}; {}; exit 0", proxied(), around(server.address)));
         assert_eq!(server.accepted(), 1);
         assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
         assert!(talk(&output).contains("upstream connections: 1"), "{}", talk(&output));
+        let run = authtape::cassette::Cassette::load(&tape.path("run.yaml")).unwrap().header.replayed.unwrap();
+        assert_eq!((run.upstream_connections, run.dialled.len()), (Some(1), 1), "{run:?}");
         let named = talk(&output).lines().any(|line| {
             line.starts_with("error: dialled around the proxy: curl (process ") && line.ends_with(&format!(") to {}", server.address))
         });

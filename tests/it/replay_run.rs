@@ -247,3 +247,24 @@ fn the_examples_of_the_help_work_as_typed() {
         assert!(talk(&output).contains("no miss, upstream connections: 0"), "{}", talk(&output));
     }
 }
+
+/// A tape that begins logged in: the first credentials that nobody knows are taken for those of the tape, unless that is not wanted.
+#[test]
+fn what_is_adopted_is_in_the_run_and_nothing_is_with_no_adopt() {
+    let folder = tempfile::tempdir().unwrap();
+    let tape = Path::new(env!("CARGO_MANIFEST_DIR")).join("cassettes/claude-list.yaml");
+    let call =
+        "curl -s -o /dev/null -w '%{http_code} ' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream'";
+    let message = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#;
+    let script =
+        ["first", "second"].map(|bearer| format!("{call} -H 'authorization: Bearer {bearer}' -d '{message}' https://mcp.ts.test/mcp"));
+    for (options, statuses, adopted) in [(&[][..], "200 401", 1), (&["--no-adopt"], "401 401", 0)] {
+        let mut replay = authtape(folder.path());
+        replay.arg("replay").arg(&tape).args(["-o", "run.yaml", "--force"]).args(options);
+        let output = replay.args(["--", "sh", "-c", &script.join(";")]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), statuses, "{}", talk(&output));
+        let run = Cassette::load(&folder.path().join("run.yaml")).unwrap();
+        assert_eq!(run.header.replayed.unwrap().adopted.len(), adopted, "{}", talk(&output));
+        assert!(!fs::read_to_string(folder.path().join("run.yaml")).unwrap().contains("Bearer first"));
+    }
+}
