@@ -3,7 +3,7 @@
 use super::json_reply;
 use super::request::Asked;
 use crate::exchange::Headers;
-use crate::reply::{Reply, Step};
+use crate::reply::{Ending, Reply, Step};
 use serde_json::{Value, json};
 
 /// A message.
@@ -40,7 +40,7 @@ impl Message<'_> {
             let name = event["type"].as_str().unwrap_or_default().to_owned();
             Step::Send(format!("event: {name}\ndata: {event}\n\n").into())
         });
-        Reply { headers, steps: steps.collect(), ..Reply::default() }
+        Reply::of(200, headers, steps.collect(), Ending::Complete)
     }
 
     fn events(&self) -> Vec<Value> {

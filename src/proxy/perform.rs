@@ -24,9 +24,9 @@ const ON_THEIR_WAY: Duration = Duration::from_millis(100);
 /// # Errors
 /// The connection breaks in place of a response.
 pub async fn perform(reply: Reply, connection: Arc<Connection>, at_end: Option<AtEnd>) -> Result<Response<Body>, NoAnswer> {
-    let Reply { status, headers, steps, ending, wait, broken } = reply;
-    if !wait.is_zero() {
-        tokio::time::sleep(wait).await;
+    let Reply { status, headers, delay, steps, ending, broken } = reply;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
     }
     if let Some(how) = broken {
         return Err(NoAnswer::Broken(how));

@@ -65,9 +65,9 @@ impl Player {
     /// The answer of the servers, or what faults make of it.
     pub(super) fn troubled(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
         if self.trouble.faults.is_empty() {
-            return self.routed(request, session, now);
+            return self.paced(request, session, now);
         }
-        let Some(endpoint) = Endpoint::parse(&request.url) else { return self.routed(request, session, now) };
+        let Some(endpoint) = Endpoint::parse(&request.url) else { return self.paced(request, session, now) };
         let mut trouble = std::mem::take(&mut self.trouble);
         let aim = self.aim(request, &endpoint);
         let message = request.body.content.json();
@@ -90,7 +90,7 @@ impl Player {
         let (answer, mut fired) = trouble.faults.before(&scene, &mut self.model);
         let mut answered = match answer {
             Some(reply) => Answered { reply: *reply, source: Source::Fault, open: None },
-            None => self.routed(request, session, now),
+            None => self.paced(request, session, now),
         };
         let decided = answered.decided().cloned();
         scene.decided = decided.as_ref();

@@ -15,6 +15,7 @@ pub(super) struct Tape {
     by_kind: HashMap<(Kind, String), Vec<usize>>,
     by_url: HashMap<String, usize>,
     kinds: HashMap<(String, String), Kind>,
+    by_number: HashMap<u32, usize>,
     origins: HashSet<String>,
 }
 
@@ -29,6 +30,7 @@ impl Tape {
             by_kind: HashMap::new(),
             by_url: HashMap::new(),
             kinds: HashMap::new(),
+            by_number: interactions.iter().enumerate().map(|(index, own)| (own.exchange.number, index)).collect(),
             origins: HashSet::new(),
         };
         for (index, interaction) in interactions.iter().enumerate().filter(|(_, own)| own.kind != Kind::Callback) {
@@ -72,6 +74,11 @@ impl Tape {
     /// The exchange at a place.
     pub(super) fn exchange(&self, index: usize) -> &Exchange {
         &self.interactions[index].exchange
+    }
+
+    /// The exchange of a number.
+    pub(super) fn numbered(&self, number: u32) -> Option<&Exchange> {
+        self.by_number.get(&number).map(|index| self.exchange(*index))
     }
 
     /// The number and the response at a place that has one.

@@ -4,7 +4,7 @@ use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Request as P
 use crate::fault::Fired;
 use crate::model::Moment;
 use crate::proxy::{AtEnd, Body, Connection, Local, NoAnswer, Peer, perform};
-use crate::replay::{Account, Player};
+use crate::replay::{Account, Player, Policies};
 use crate::upstream::RequestBody;
 use crate::useragent::Plan;
 use bytes::{Bytes, BytesMut};
@@ -38,6 +38,11 @@ impl Door {
         Arc::new(move |delivery| drop(locked(&self.player).deliver(delivery)))
     }
 
+    /// What decides where servers differ.
+    pub fn policies(&self) -> Vec<Policies> {
+        locked(&self.player).policies().to_vec()
+    }
+
     /// What happened so far.
     pub fn account(&self) -> Account {
         locked(&self.player).account().clone()
@@ -56,11 +61,15 @@ impl Local for Door {
             let body = whole(body).await?;
             let request = plain(&parts, body);
             let answered = locked(&self.player).answer(&request, peer.session, real_time());
+            let by = answered.by();
             let at_end = answered.open.map(|stream| {
                 let player = Arc::clone(&self.player);
                 Box::new(move || locked(&player).stream_closed(&stream)) as AtEnd
             });
-            perform(answered.reply, connection, at_end).await
+            let mut response = perform(answered.reply, connection, at_end).await?;
+            // The recording shows it.
+            response.extensions_mut().insert(by);
+            Ok(response)
         })
     }
 }
