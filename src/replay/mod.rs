@@ -22,7 +22,7 @@ use crate::reply::Reply;
 use account::At;
 use serde_json::{Value, json};
 use servers::Line;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 use tape::Tape;
@@ -146,6 +146,12 @@ impl Player {
     /// Says that an open stream has ended.
     pub fn stream_closed(&mut self, stream: &OpenStream) {
         self.model.stream_closed(stream);
+    }
+
+    /// The origins that are answered for: those of the tape and those of the authorization servers that it names.
+    pub fn origins(&self) -> BTreeSet<String> {
+        let named = self.issuers.iter().filter_map(|id| Endpoint::parse(&self.model.issuer(*id).identifier));
+        named.map(|issuer| issuer.origin().to_owned()).chain(self.tape.origins().map(str::to_owned)).collect()
     }
 
     /// What happened so far.

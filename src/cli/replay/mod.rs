@@ -4,7 +4,7 @@
 mod door;
 mod summary;
 
-use super::session::{Lab, Started, Writer, client, output};
+use super::session::{Lab, ReverseOptions, Started, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Recorded};
@@ -68,6 +68,8 @@ pub struct ReplayArguments {
     #[arg(long)]
     allow_real_home: bool,
     #[command(flatten)]
+    reverse: ReverseOptions,
+    #[command(flatten)]
     client: ClientOptions,
     /// The client and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
@@ -84,6 +86,7 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
     let player = player(arguments, terminal)?;
+    arguments.reverse.check(Some(&player.origins()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| own(&error))?;
     runtime.block_on(replay(arguments, player, &caller, existing, terminal))
@@ -134,6 +137,8 @@ async fn replay(
     let door = Arc::new(Door::new(player));
     let (lab, captures) =
         Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
+    let servers: Vec<String> = door.account().untouched().map(str::to_owned).collect();
+    let reversed = arguments.reverse.open(&lab, &servers, terminal).await?;
     let header = header_of(arguments);
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
     let (program, rest) = arguments.command.split_first().ok_or_else(|| own(&"no command"))?;
@@ -142,6 +147,7 @@ async fn replay(
         Sink::Nothing => channel().0,
     };
     let ended = client::run_all(program, rest, &arguments.client, &lab, &opened, terminal).await;
+    let limits = lab.reverse().limits();
     lab.close().await;
     let sessions = ended.as_ref().map(|started| started.sessions.clone()).unwrap_or_default();
     if let Sink::File(writer) = sink {
@@ -150,6 +156,7 @@ async fn replay(
     let Started { ended, .. } = ended?;
     let account = door.account();
     summary::print(&arguments.cassette, arguments.output.as_deref(), &account, &sessions, terminal);
+    reversed.report(&limits, terminal);
     Ok(exit_of(ended, &account))
 }
 

@@ -4,6 +4,7 @@
 use super::Writer;
 use super::attended::{self, Attended};
 use super::lab::Lab;
+use super::reverse::Reversed;
 use crate::cassette::Session;
 use crate::cli::shared::ClientOptions;
 use crate::cli::{CliError, Exit, Terminal};
@@ -106,7 +107,13 @@ pub async fn run_all(
 ///
 /// # Errors
 /// The state file for `authtape env` cannot be written.
-pub async fn serve(options: &ClientOptions, lab: &Lab, writer: &Writer, terminal: &mut Terminal) -> Result<Started, CliError> {
+pub async fn serve(
+    options: &ClientOptions,
+    lab: &Lab,
+    writer: &Writer,
+    reversed: &mut Reversed,
+    terminal: &mut Terminal,
+) -> Result<Started, CliError> {
     let home = options.home()?;
     let mut stop = Stop::listen().map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot wait for Ctrl-C: {error}")))?;
     let session = Attended::begin(1, options, &home, lab, &writer.opened()).await?;
@@ -127,6 +134,7 @@ pub async fn serve(options: &ClientOptions, lab: &Lab, writer: &Writer, terminal
     loop {
         tokio::select! {
             () = stop.asked() => break,
+            () = reversed.changed() => reversed.announce(terminal),
             changed = trouble.changed() => match changed {
                 Ok(()) => say_trouble(trouble.borrow_and_update().as_deref(), terminal),
                 // The writer is gone: nothing more will be recorded.

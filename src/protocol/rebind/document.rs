@@ -154,7 +154,9 @@ fn rebind(value: &mut Value, rebinding: &Rebinding) -> bool {
             }
             None => false,
         },
-        Value::Array(urls) => urls.iter_mut().filter(|url| url.is_string()).fold(false, |is_changed, url| rebind(url, rebinding) | is_changed),
+        Value::Array(urls) => {
+            urls.iter_mut().filter(|url| url.is_string()).fold(false, |is_changed, url| rebind(url, rebinding) | is_changed)
+        }
         _ => false,
     }
 }

@@ -55,7 +55,10 @@ fn the_client_s_spelling_of_this_machine_is_known_and_kept() {
     assert_eq!(inward().url("http://localhost:7300/mcp").as_deref(), Some("https://mcp.example.test/mcp"));
     assert_eq!(inward().url("http://[::1]:7301/").as_deref(), Some("https://auth.example.test:8443/"));
     let plain = Binding { origin: MCP.into(), local: "127.0.0.1:80".parse().unwrap() };
-    assert_eq!((plain.local_origin(Spelling::Address).as_str(), plain.spelling_of("127.0.0.1")), ("http://127.0.0.1", Some(Spelling::Address)));
+    assert_eq!(
+        (plain.local_origin(Spelling::Address).as_str(), plain.spelling_of("127.0.0.1")),
+        ("http://127.0.0.1", Some(Spelling::Address))
+    );
 }
 
 #[test]
