@@ -17,6 +17,7 @@ mod proxy;
 mod record;
 mod replay;
 mod replay_player;
+mod reverse;
 mod runner_commands;
 mod runner_jobs;
 mod runner_process;
