@@ -114,7 +114,7 @@ impl Reversed {
     pub async fn changed(&mut self) {
         // Without a proxy there will be none.
         if self.standing.changed().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

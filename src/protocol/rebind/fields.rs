@@ -94,8 +94,8 @@ impl Rebinding {
         while let Some(sign) = rest.find(['=', '"']) {
             let (before, at) = rest.split_at(sign);
             out.push_str(before);
-            if at.starts_with('"') {
-                let (quoted, behind) = at.split_at(1 + end_of_quoted(&at[1..]));
+            if let Some(inside) = at.strip_prefix('"') {
+                let (quoted, behind) = at.split_at(1 + end_of_quoted(inside));
                 out.push_str(quoted);
                 rest = behind;
                 continue;

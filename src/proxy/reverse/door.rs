@@ -5,7 +5,7 @@ use super::super::context::Via;
 use super::super::forward;
 use super::super::relay::Relay;
 use super::super::wire::Connection;
-use http::uri::{PathAndQuery, Scheme, Uri};
+use http::uri::{Scheme, Uri};
 use http::{Request, Response, StatusCode, header};
 use hudsucker::Body;
 use hyper::body::Incoming;
@@ -40,6 +40,5 @@ pub(in super::super) async fn respond(relay: &Arc<Relay>, connection: &Arc<Conne
 /// The URL of a request in origin form (RFC 9112 §3.2.1).
 fn absolute(uri: &Uri, host: &str) -> Option<Uri> {
     let path = uri.path_and_query().filter(|path| uri.authority().is_none() && path.as_str().starts_with('/'))?;
-    let path = PathAndQuery::from_maybe_shared(path.as_str().to_owned()).ok()?;
-    Uri::builder().scheme(Scheme::HTTP).authority(host).path_and_query(path).build().ok()
+    Uri::builder().scheme(Scheme::HTTP).authority(host).path_and_query(path.clone()).build().ok()
 }
