@@ -5,6 +5,7 @@ mod account;
 mod adopt;
 mod dress;
 mod issuers;
+mod made;
 mod mcp;
 mod rewrite;
 mod seed;
@@ -20,6 +21,7 @@ use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, Server
 use crate::protocol::Endpoint;
 use crate::reply::Reply;
 use account::At;
+use adopt::Presumed;
 use serde_json::{Value, json};
 use servers::Line;
 use std::collections::{BTreeSet, HashMap};
@@ -38,6 +40,8 @@ pub struct Player {
     /// The ids of recorded calls and of those they answered, for streams that are resumed.
     ids: HashMap<Caller, Vec<(Value, Value)>>,
     adoption: Adoption,
+    /// What may be adopted at each authorization server.
+    presumed: HashMap<IssuerId, Presumed>,
     account: Account,
 }
 
@@ -127,8 +131,9 @@ impl Player {
         let account = Account::expecting(
             lines.iter().filter(|(_, line)| line.is_spoken_to()).map(|(id, _)| (*id, model.server(*id).resource.clone())),
         );
+        let presumed = issuers.iter().map(|id| (*id, Presumed::of(&tape, model.issuer(*id)))).collect();
         let (used, ids) = (HashMap::new(), HashMap::new());
-        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, account })
+        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, presumed, account })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
@@ -176,7 +181,7 @@ impl Player {
         if let Some(index) = self.tape.behind_bearer(&request.method, &endpoint) {
             return self.behind_bearer(index, request, now);
         }
-        self.adopt_client(request, &endpoint);
+        self.adopt_credentials(request, &endpoint);
         let answer = self.model.answer(request, now);
         if answer.decided != Decided::NotFound {
             return dress::dressed(&self.tape, request, &endpoint, answer);
