@@ -104,7 +104,7 @@ async fn events_arrive_one_by_one_and_the_endpoint_is_rebound() {
     loop {
         match world.captured().await {
             Captured::Frames { frames, .. } => {
-                frames.iter().for_each(|frame| recorded.push_str(std::str::from_utf8(&frame.bytes).unwrap()))
+                frames.iter().for_each(|frame| recorded.push_str(std::str::from_utf8(&frame.bytes).unwrap()));
             }
             Captured::Closed { .. } => break,
             _ => {}
