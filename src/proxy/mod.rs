@@ -29,6 +29,7 @@ mod relay;
 mod reverse;
 mod root;
 mod sink;
+mod socket_table;
 mod tee;
 mod tunnel;
 mod upgrade;
@@ -44,6 +45,7 @@ pub use relay::{Admission, Deadlines};
 pub use reverse::{Limit, Reverse, Standing, Wanted, is_local};
 pub use root::{Root, RootError};
 pub use sink::{BODIES_IN_FLIGHT, CaptureSink, Captures, Received, capture};
+pub use socket_table::{LISTENS, SocketRow, socket_rows};
 pub use wire::{Connection, Connections};
 
 use crate::upstream::Descriptors;

@@ -3,6 +3,7 @@
 
 mod account;
 mod adopt;
+mod assist;
 mod dress;
 mod issuers;
 mod made;
@@ -13,10 +14,11 @@ mod servers;
 mod tape;
 
 pub use account::{Account, Miss, Part, Told};
+pub use assist::Assistance;
 
+use crate::assistant::{Did, Script};
 use crate::cassette::Cassette;
 use crate::exchange::{Content, Headers, Json, JsonStyle, Request, Response};
-use crate::matcher::Key;
 use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, ServerId};
 use crate::protocol::Endpoint;
 use crate::reply::Reply;
@@ -35,13 +37,14 @@ pub struct Player {
     model: Model,
     issuers: Vec<IssuerId>,
     lines: HashMap<ServerId, Line>,
-    /// How often a call was answered, by who calls.
-    used: HashMap<(ServerId, Caller, Key), usize>,
+    /// How often a call was answered, by who calls and by the first place of that call on the tape; without one, a stream.
+    used: HashMap<(ServerId, Caller, Option<usize>), usize>,
     /// The ids of recorded calls and of those they answered, for streams that are resumed.
     ids: HashMap<Caller, Vec<(Value, Value)>>,
     adoption: Adoption,
     /// What may be adopted at each authorization server.
     presumed: HashMap<IssuerId, Presumed>,
+    script: Script,
     account: Account,
 }
 
@@ -52,6 +55,8 @@ pub struct PlayerOptions {
     pub expires_in: Option<Duration>,
     /// Whether values from before the recording are taken for those of the tape.
     pub adoption: Adoption,
+    /// What the model does, instead of the tape's first tool calls.
+    pub script: Option<Script>,
 }
 
 /// Whether unknown credentials may be the ones that the tape began with.
@@ -100,6 +105,8 @@ pub enum Source {
     },
     /// The model made it.
     Model(Decided),
+    /// The assistant, in place of the client's model or vendor.
+    Assistant(Did),
     /// The host is not on the tape.
     Elsewhere,
     /// It could not be answered honestly.
@@ -131,9 +138,10 @@ impl Player {
         let account = Account::expecting(
             lines.iter().filter(|(_, line)| line.is_spoken_to()).map(|(id, _)| (*id, model.server(*id).resource.clone())),
         );
+        let script = options.script.clone().unwrap_or_else(|| assist::script_of(&tape));
         let presumed = issuers.iter().map(|id| (*id, Presumed::of(&tape, model.issuer(*id)))).collect();
         let (used, ids) = (HashMap::new(), HashMap::new());
-        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, presumed, account })
+        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, presumed, script, account })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
@@ -180,6 +188,9 @@ impl Player {
         }
         if let Some(index) = self.tape.behind_bearer(&request.method, &endpoint) {
             return self.behind_bearer(index, request, now);
+        }
+        if let Some(answered) = self.assisted(request, &endpoint) {
+            return answered;
         }
         self.adopt_credentials(request, &endpoint);
         let answer = self.model.answer(request, now);

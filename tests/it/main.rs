@@ -16,6 +16,8 @@ mod layers;
 mod proxy;
 mod record;
 mod replay;
+mod replay_assistant;
+mod replay_hermetic;
 mod replay_player;
 mod replay_tapes;
 mod reverse;
