@@ -42,7 +42,7 @@ pub use forward::ERROR_HEADER;
 pub use hudsucker::Body;
 pub use perform::{AtEnd, perform};
 pub use relay::{Admission, Deadlines};
-pub use reverse::{Limit, Reverse, Standing, Wanted, is_local};
+pub use reverse::{Limit, Reverse, Standing, Wanted};
 pub use root::{Root, RootError};
 pub use sink::{BODIES_IN_FLIGHT, CaptureSink, Captures, Received, capture};
 pub use socket_table::{LISTENS, SocketRow, socket_rows};

@@ -8,9 +8,10 @@ use authtape::cassette::Cassette;
 use authtape::demo::{Names, Plan, World};
 use authtape::protocol::{Endpoint, Kind};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 const AUTHTAPE: &str = env!("CARGO_BIN_EXE_authtape");
@@ -170,6 +171,54 @@ fn the_person_s_own_browser_is_shown_the_real_page_and_the_limit_is_named() {
     assert!(shown.starts_with(&format!("{AUTH}/authorize?")), "{shown}");
     assert!(shown.contains("resource=http%3A%2F%2Fmcp.demo.localhost%2Fmcp"), "{shown}");
     assert!(talk(&output).contains("use --user-agent auto or chromium with --reverse"), "{}", talk(&output));
+}
+
+#[test]
+fn setup_commands_are_sessions_of_their_own() {
+    let bench = Bench::new();
+    let (reverse, script) = (bench.reverse(), bench.script("127.0.0.1"));
+    let again = format!(
+        r#"{NO_PROXY}{AUTHTAPE} client http://127.0.0.1:{}/mcp --store s.json --tool echo --arguments '{{"text":"hi"}}'"#,
+        bench.port
+    );
+    succeeded(&bench.record(modern(), &["--reverse", &reverse, "--setup", &script], &again));
+    let tape = cassette(&bench.folder.path().join("tape.yaml"));
+    let of = |session: u32| tape.interactions.iter().filter(move |own| own.exchange.session == session).map(|own| own.kind);
+    assert!(of(1).any(|kind| kind == Kind::TokenCode));
+    assert!(of(2).count() > 0 && of(2).all(|kind| kind.is_mcp()));
+}
+
+#[test]
+fn without_a_command_it_is_served_and_said() {
+    let bench = Bench::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let world = runtime.block_on(World::start(modern())).unwrap();
+    let mut command = Command::new(AUTHTAPE);
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", bench.folder.path()).env("TMPDIR", bench.folder.path());
+    command.current_dir(bench.folder.path()).args(["record", "-o", "tape.yaml", "--reverse", &format!("{MCP}/mcp=127.0.0.1:0")]);
+    command.args(world.connect_to.iter().flat_map(|rule| ["--connect-to", rule]));
+    let mut serving = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(serving.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut local_url = |origin: &str| local_url(&lines.find(|line| line.contains(&format!("stands for {origin}"))).unwrap(), origin);
+    let url = local_url(MCP);
+    assert!(url.ends_with("/mcp"), "{url}");
+    let get = |url: &str| {
+        let output = Command::new("curl").env_clear().args(["-s", "--max-time", "20", url]).output().unwrap();
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let metadata = get(&url.replace("/mcp", "/.well-known/oauth-protected-resource/mcp"));
+    let auth = local_url(AUTH);
+    assert_eq!((metadata["resource"].as_str(), metadata["authorization_servers"][0].as_str()), (Some(url.as_str()), Some(auth.as_str())));
+    let metadata = get(&format!("{auth}/.well-known/oauth-authorization-server"));
+    assert_eq!(
+        (metadata["issuer"].as_str(), metadata["token_endpoint"].as_str()),
+        (Some(auth.as_str()), Some(format!("{auth}/token").as_str()))
+    );
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(serving.id() as i32), nix::sys::signal::Signal::SIGINT).unwrap();
+    lines.for_each(drop);
+    assert_eq!(serving.wait().unwrap().code(), Some(0));
+    runtime.block_on(world.stop());
+    assert_eq!(bench.kinds("tape.yaml"), [Kind::Prm, Kind::AsMetadata]);
 }
 
 #[test]

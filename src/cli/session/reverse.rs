@@ -5,7 +5,7 @@ use crate::cli::terminal::{DIM, one_line};
 use crate::cli::{CliError, Exit, Terminal};
 use crate::protocol::Endpoint;
 use crate::protocol::rebind::Spelling;
-use crate::proxy::{Limit, Standing, Wanted, is_local};
+use crate::proxy::{Limit, Standing, Wanted};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -90,7 +90,7 @@ impl ReverseOptions {
         let standing = reverse.standing();
         let all = standing.borrow().clone();
         for own in &all {
-            if all.iter().any(|other| is_local(&other.binding, &own.binding.origin)) {
+            if all.iter().any(|other| other.binding.is_at(&own.binding.origin)) {
                 return Err(usage(format_args!("--reverse {}: that is a listener of this run", own.binding.origin)));
             }
         }

@@ -51,6 +51,12 @@ impl Binding {
         if port == 80 { format!("http://{host}") } else { format!("http://{host}:{port}") }
     }
 
+    /// True when a URL leads to this very address: whoever stood for it would ask itself for ever.
+    pub fn is_at(&self, url: &str) -> bool {
+        let authority = Endpoint::parse(url).map(|url| format!("{}:{}", url.host(), url.port()));
+        authority.is_some_and(|authority| self.spelling_of(&authority).is_some())
+    }
+
     /// How a request spells this address, if its authority (`host:port`) is this address: the check against names that lead
     /// here without being ours (DNS rebinding).
     pub fn spelling_of(&self, authority: &str) -> Option<Spelling> {

@@ -50,6 +50,7 @@ fn the_client_s_spelling_of_this_machine_is_known_and_kept() {
     for other in ["127.0.0.1", "127.0.0.1:7301", "evil.test:7300", "x@127.0.0.1:7300", "127.0.0.1:7300/", "", "localhost.evil.test:7300"] {
         assert_eq!(binding.spelling_of(other), None, "{other}");
     }
+    assert!(binding.is_at("http://localhost:7300/x") && !binding.is_at("http://localhost/x") && !binding.is_at(MCP));
     let localhost = Rebinding::outward(&bindings(), Spelling::Localhost);
     assert_eq!(localhost.url("https://mcp.example.test/mcp").as_deref(), Some("http://localhost:7300/mcp"));
     assert_eq!(inward().url("http://localhost:7300/mcp").as_deref(), Some("https://mcp.example.test/mcp"));

@@ -13,7 +13,6 @@ use super::context::Context;
 use super::credential::Peer;
 use super::relay::{self, Admission, Entrance, Relay};
 use crate::exchange::Actor;
-use crate::protocol::Endpoint;
 use crate::protocol::rebind::{Binding, Rebinding, Spelling};
 use http::Uri;
 use http::header::LOCATION;
@@ -103,7 +102,7 @@ impl Reverse {
         let _ = self.relay.set(Arc::downgrade(relay));
     }
 
-    /// Lets a bound listener stand for an origin (as [`Endpoint::origin`] spells it) until the proxy ends.
+    /// Lets a bound listener stand for an origin (as [`crate::protocol::Endpoint::origin`] spells it) until the proxy ends.
     ///
     /// # Errors
     /// The address of the listener is not known.
@@ -185,7 +184,7 @@ impl Reverse {
         for origin in origins {
             let (is_known, automatic) = {
                 let standing = self.standing.borrow();
-                let is_known = |own: &Binding| own.origin == origin || is_local(own, &origin);
+                let is_known = |own: &Binding| own.origin == origin || own.is_at(&origin);
                 (standing.iter().any(|own| is_known(&own.binding)), standing.iter().filter(|own| own.wanted == Wanted::Named).count())
             };
             if is_known {
@@ -233,12 +232,6 @@ impl Reverse {
         let is_page = is("sec-fetch-mode", |mode| mode == b"navigate") || is("accept", |accepted| accepted.starts_with(b"text/html"));
         Peer { session: self.session.load(Relaxed), actor: if is_page { Actor::UserAgent } else { Actor::Client } }
     }
-}
-
-/// True when the origin is the listener's own address: it would ask itself for ever.
-pub fn is_local(binding: &Binding, origin: &str) -> bool {
-    let authority = Endpoint::parse(origin).map(|origin| format!("{}:{}", origin.host(), origin.port()));
-    authority.is_some_and(|authority| binding.spelling_of(&authority).is_some())
 }
 
 impl View {
