@@ -29,7 +29,7 @@ use account::At;
 use adopt::Presumed;
 use serde_json::{Value, json};
 use servers::Line;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 use tape::Tape;
@@ -175,6 +175,12 @@ impl Player {
     /// What decides where servers differ: the tape, or a stated default.
     pub fn policies(&self) -> &[Policies] {
         &self.policies
+    }
+
+    /// The origins that are answered for: those of the tape and those of the authorization servers that it names.
+    pub fn origins(&self) -> BTreeSet<String> {
+        let named = self.issuers.iter().filter_map(|id| Endpoint::parse(&self.model.issuer(*id).identifier));
+        named.map(|issuer| issuer.origin().to_owned()).chain(self.tape.origins().map(str::to_owned)).collect()
     }
 
     /// What happened so far.

@@ -124,6 +124,11 @@ impl Tape {
         self.origins.contains(endpoint.origin())
     }
 
+    /// The schemes, hosts and ports that the tape holds.
+    pub(super) fn origins(&self) -> impl Iterator<Item = &str> {
+        self.origins.iter().map(String::as_str)
+    }
+
     /// An interaction at the same URL, and its method.
     pub(super) fn nearest(&self, _method: &str, endpoint: &Endpoint) -> Option<(u32, &str)> {
         let exchange = self.exchange(*self.by_url.get(endpoint.as_str())?);

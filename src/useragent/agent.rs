@@ -47,10 +47,14 @@ pub enum Means {
 /// Changes the plan of a redirect back to a client.
 pub type Plan = Arc<dyn Fn(&mut Delivery) + Send + Sync>;
 
+/// The URL to which a URL that a client opened really leads; `None` where it is that one.
+pub type RealUrl = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// The user agent of a session.
 pub struct Agent {
     means: Means,
     which: Which,
+    real_url: Option<RealUrl>,
 }
 
 /// A URL that was opened, and what came of it.
@@ -88,7 +92,14 @@ pub enum VisitEnd {
 impl Agent {
     /// A user agent.
     pub fn new(means: Means, which: Which) -> Self {
-        Self { means, which }
+        Self { means, which, real_url: None }
+    }
+
+    /// The same one, which knows where URLs really lead.
+    #[must_use]
+    pub fn knowing(mut self, real_url: RealUrl) -> Self {
+        self.real_url = Some(real_url);
+        self
     }
 
     /// Attends until `leaving` is cancelled because the client has ended; each visit is reported when it is over. One under way
@@ -105,6 +116,9 @@ impl Agent {
             if self.which == Which::First && !std::mem::take(&mut is_first) {
                 report(&visits, opened, VisitEnd::NotChosen);
                 continue;
+            }
+            if let Some(url) = self.real_url.as_ref().and_then(|real_url| real_url(&opened.url)) {
+                opened = Opened::new(opened.session, &opened.opener, &url);
             }
             let (means, visits, leaving) = (self.means.clone(), visits.clone(), leaving.clone());
             walks.spawn(async move {

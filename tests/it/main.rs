@@ -24,6 +24,7 @@ mod replay_refused;
 mod replay_run;
 mod replay_serve;
 mod replay_tapes;
+mod reverse;
 mod runner_commands;
 mod runner_jobs;
 mod runner_process;

@@ -8,7 +8,7 @@ mod run;
 mod script;
 mod summary;
 
-use super::session::{Gathering, Lab, Started, Troubles, Writer, client, output};
+use super::session::{Gathering, Lab, ReverseOptions, Started, Troubles, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Warning, part_path};
@@ -101,6 +101,8 @@ pub struct ReplayArguments {
     #[arg(long)]
     isolate: bool,
     #[command(flatten)]
+    reverse: ReverseOptions,
+    #[command(flatten)]
     client: ClientOptions,
     /// The client and its arguments
     #[arg(last = true, value_name = "COMMAND")]
@@ -126,6 +128,7 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     let faults = faults::armed(&arguments.fault, arguments.expires_in)?;
     let mut player = player(arguments, terminal)?;
     player.arm(faults, arguments.client.last_session()).map_err(|error| faults::refused(&error))?;
+    arguments.reverse.check(Some(&player.origins()))?;
     if arguments.isolate {
         // Before the first thread.
         isolation::enter().map_err(|error| not_isolated(&error))?;
@@ -190,13 +193,16 @@ async fn replay(
     let (lab, captures) =
         Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
     let lab = lab.with_plan(Arc::clone(&door).plan());
+    let servers: Vec<String> = door.account().untouched().map(str::to_owned).collect();
+    let mut reversed = arguments.reverse.open(&lab, &servers, terminal).await?;
     let watch = Watch::start(&earlier, lab.markers(arguments.client.last_session()));
     let header = run::header(arguments, door.policies());
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
     let ended = match arguments.command.split_first() {
         Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &sink.opened(), terminal).await,
-        None => client::serve(&arguments.client, &lab, sink.writer(), terminal).await,
+        None => client::serve(&arguments.client, &lab, sink.writer(), &mut reversed, terminal).await,
     };
+    let limits = lab.reverse().limits();
     let seen = watch.and_then(|watch| watch.stop(&lab.callbacks()));
     lab.close().await;
     let (account, fired) = (door.account(), door.fired());
@@ -205,6 +211,7 @@ async fn replay(
     summary::print(arguments, &account, &ended.sessions, seen.as_ref(), terminal);
     faults::print(&fired, terminal);
     troubles.print("", terminal);
+    reversed.report(&limits, terminal);
     ended.notes.iter().for_each(|note| terminal.warning(note));
     Ok(exit_of(ended.ended, &account, arguments.strict, seen.as_ref(), &fired))
 }

@@ -3,7 +3,7 @@
 
 use crate::cli::{CliError, Exit};
 use crate::proxy::{
-    Admission, Answer, CaptureSink, Captures, Credential, Deadlines, Numbers, Options, Peer, Root, Running, capture, serve,
+    Admission, Answer, CaptureSink, Captures, Credential, Deadlines, Numbers, Options, Peer, Reverse, Root, Running, capture, serve,
 };
 use crate::runner::sockets::Callbacks;
 use crate::runner::{Bundles, Environment, claude};
@@ -56,7 +56,7 @@ impl Lab {
     /// An address that is taken or not loopback, a temporary folder that cannot be made.
     pub async fn open(address: SocketAddr, answer: Answer, strangers: Peer, caller: &Environment) -> Result<(Self, Captures), CliError> {
         let started = Instant::now();
-        let listener = listen(address).await?;
+        let listener = listen(address, "--listen").await?;
         let own = |error: &dyn std::fmt::Display| CliError::new(Exit::OWN_FAILURE, format_args!("cannot prepare the run: {error}"));
         let root = Root::for_run().map_err(|error| own(&error))?;
         let credential = Credential::generate().map_err(|error| own(&error))?;
@@ -139,6 +139,11 @@ impl Lab {
         Clock { numbers: self.proxy.numbers(), started: self.started }
     }
 
+    /// The reverse listeners.
+    pub fn reverse(&self) -> Arc<Reverse> {
+        self.proxy.reverse()
+    }
+
     /// The proxy.
     pub fn proxy(&self) -> &Running {
         &self.proxy
@@ -151,7 +156,8 @@ impl Lab {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
+/// Binds an address of this machine that an option names.
+pub(super) async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, CliError> {
     if !address.ip().is_loopback() {
         let message = format!("{address} is not a loopback address: the proxy sees secrets and is for this machine alone");
         return Err(CliError::new(Exit::USAGE, message).hint("--listen 127.0.0.1:8080"));
@@ -161,6 +167,6 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
             io::ErrorKind::AddrInUse => format!("port {} of {} is taken", address.port(), address.ip()),
             _ => format!("cannot listen on {address}: {error}"),
         };
-        CliError::new(Exit::USAGE, message).hint("choose another port, or leave --listen out for a free one")
+        CliError::new(Exit::USAGE, message).hint(format_args!("choose another port with {option}; port 0 is any free one"))
     })
 }
