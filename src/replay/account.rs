@@ -171,6 +171,7 @@ impl Answered {
             Source::Dressed { interaction, .. } => AnsweredBy::Model { like: Some(*interaction), reasons },
             Source::Model(_) => AnsweredBy::Model { like: None, reasons },
             Source::Assistant(_) => AnsweredBy::Assistant,
+            Source::Fault => AnsweredBy::Fault,
             Source::Elsewhere => AnsweredBy::Elsewhere,
             Source::Miss(miss) => AnsweredBy::Miss { nearest: miss.nearest, reasons: miss.reasons.clone() },
         }

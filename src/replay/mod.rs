@@ -4,6 +4,7 @@
 mod account;
 mod adopt;
 mod assist;
+mod discovery;
 mod dress;
 mod faulty;
 mod issuers;
@@ -227,6 +228,9 @@ impl Player {
         let answer = self.model.answer(request, now);
         if answer.decided != Decided::NotFound {
             return dress::dressed(&self.tape, request, &endpoint, answer);
+        }
+        if let Some(index) = self.configuration_at(&endpoint).filter(|_| request.method == "GET") {
+            return self.document(index);
         }
         match () {
             () if !self.tape.knows(&endpoint) => elsewhere(),

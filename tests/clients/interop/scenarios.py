@@ -30,7 +30,6 @@ class Step:
     status: int = 0  # with which it ends; the scenarios compare it with a run without authtape
     prints: tuple = ()  # secrets that the client itself shows the person
     environment: dict = dataclasses.field(default_factory=dict)
-    replayed: bool = True  # False for what needs the model's part of a conversation
     apart: list = dataclasses.field(default_factory=list)  # what brings an empty home to where the step begins; None: nothing does
 
 
@@ -82,7 +81,7 @@ def claude_logged_in(server):
 def claude_asks(server, *chains):
     step = claude("-p", "call echo {prompt}", "--allowedTools", "mcp__lab__echo", chains=list(chains), says="echo: hello from the lab")
     key = CLAUDE | {"ANTHROPIC_API_KEY": "{key}"}
-    return dataclasses.replace(step, environment=key, apart=claude_logged_in(server), replayed=False)
+    return dataclasses.replace(step, environment=key, apart=claude_logged_in(server))
 
 
 PROMPT = r"❯\s*\n"
@@ -124,7 +123,7 @@ SCENARIOS = [
                 chains=[[*ASKED_FIRST, *LOGIN, *INITIALIZED, *TOOLS], ["llm-api", "mcp-request tools/call", "llm-api"]],
                 screen=CLAUDE_SCREEN,
                 environment=CLAUDE | {"ANTHROPIC_API_KEY": "{key}"},
-                replayed=False,
+                apart=[claude_add("ts")],
             ),
         ],
         canned_model=True,
@@ -225,7 +224,7 @@ def players(server):
     yield "ts-v2-auto", driver("ts-v2", server, argument="auto"), BOTH
     yield "mcp-remote", driver("mcp-remote-stdio", server), LEGACY
     yield "reference", reference_client(server, *ECHO, says="echo: "), BOTH
-    yield "claude", claude("mcp", "list", says="Connected", apart=claude_logged_in(server)), BOTH
+    yield "claude", claude_asks(server), BOTH
 
 
 # Something that a client writes into its home at once.
