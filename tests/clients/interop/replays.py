@@ -10,7 +10,7 @@ from .caller import Caller
 from .cassette import Cassette, check_order, label
 from .lab import Failure, Lab, claude_state
 from .relations import check_relations
-from .runs import perform
+from .runs import past_proxies, perform
 
 
 class Replayer:
@@ -66,6 +66,9 @@ class Replayer:
         tape = self.tapes.get(number)
         if tape is None or not tape.exists():
             raise Failure(f"there is no tape of step {number}")
+        if self.scenario.reverse:
+            step, served = past_proxies(step, self.scenario.server)
+            options = [*options, *served]
         run = self.play(tape, step, options, setup, way_out)
         left_out = (*self.scenario.volatile, *self.scenario.unplayed)
         check_same_requests(tape, run, left_out)

@@ -42,6 +42,7 @@ class Scenario:
     canned_model: bool = False
     also: tuple = ()  # further servers
     account: bool = False  # Claude Code has an account's tokens from before
+    reverse: bool = False  # the client heeds no proxy and gets the plain URL of a reverse listener
     chained: bool = False  # names resolve only in a proxy that the caller's environment names
     volatile: tuple = ()  # requests whose number differs from run to run without authtape too
     unplayed: tuple = ()  # requests that follow from trouble on the tape (an early 401) that a replay does not make again
@@ -199,6 +200,7 @@ SCENARIOS = [
         unplayed=EARLY_EXPIRY,
     ),
     Scenario("reference-py", "py", [reference_client("py", *ECHO, chains=[[*ASKED_FIRST, *LOGIN, *ASKED_FIRST, *TOOLS]], says="echo: ")]),
+    Scenario("heedless", "ts", [driver("ts-v1", "ts", [*LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"])], reverse=True),
     Scenario("corporate-proxy", "ts", [driver("ts-v1", "ts", [*LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"])], chained=True),
     Scenario(
         "two-at-once",
