@@ -19,6 +19,11 @@ pub(super) fn edited(edit: impl FnMut(&Scene<'_>, &mut Reply) -> bool + Send + '
     Ok(Box::new(Edited(edit)))
 }
 
+/// Edits the server's answer and what the servers know of it; the closure says whether it did.
+pub(super) fn altered(edit: impl FnMut(&Scene<'_>, &mut Reply, &mut Model) -> bool + Send + 'static) -> Made {
+    Ok(Box::new(Altered(edit)))
+}
+
 /// Changes the servers before the first client starts; fires with each answer in which that shows.
 pub(super) fn stricter(
     prepare: impl FnMut(&mut Stage<'_>) -> Result<(), String> + Send + 'static,
@@ -50,6 +55,14 @@ struct Edited<F>(F);
 impl<F: FnMut(&Scene<'_>, &mut Reply) -> bool + Send> Deed for Edited<F> {
     fn edit(&mut self, scene: &Scene<'_>, reply: &mut Reply, _: &mut Model) -> bool {
         (self.0)(scene, reply)
+    }
+}
+
+struct Altered<F>(F);
+
+impl<F: FnMut(&Scene<'_>, &mut Reply, &mut Model) -> bool + Send> Deed for Altered<F> {
+    fn edit(&mut self, scene: &Scene<'_>, reply: &mut Reply, model: &mut Model) -> bool {
+        (self.0)(scene, reply, model)
     }
 }
 

@@ -6,7 +6,7 @@ mod pace;
 mod status;
 
 use crate::fault::Spec;
-use crate::fault::{Attributes, Control, FaultError, Group, Life, Needs, Page, Trigger};
+use crate::fault::{Control, FaultError, Group, Life, Needs, Page, Trigger};
 
 pub(super) const ALL: &[&Spec] = &[
     &body::GARBAGE,
@@ -35,13 +35,3 @@ const WIRE: Spec = Spec {
     excludes: &[],
     make: |_| Err(FaultError::Contradiction(String::new())),
 };
-
-/// A duration in seconds, fractions allowed, at most an hour.
-fn seconds(written: &Attributes, name: &str, default: f64) -> Result<std::time::Duration, FaultError> {
-    let expected = "seconds, as in 2 or 0.5, at most 3600";
-    let seconds: f64 = written.parsed(name, expected)?.unwrap_or(default);
-    if !(0.0..=3600.0).contains(&seconds) {
-        return Err(written.refuse(name, expected));
-    }
-    Ok(std::time::Duration::from_secs_f64(seconds))
-}

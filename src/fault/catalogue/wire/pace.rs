@@ -1,6 +1,7 @@
 //! Answers that take their time.
 
-use super::{WIRE, seconds};
+use super::WIRE;
+use crate::fault::catalogue::seconds;
 use crate::fault::deeds::edited;
 use crate::fault::{Attribute, Page, Spec};
 use crate::reply::{Reply, Step};
