@@ -76,7 +76,7 @@ pub(super) const SLOW: Spec = Spec {
     make: |written| {
         let wait = seconds(written, "seconds", 1.0)?;
         edited(move |_, reply| {
-            reply.wait += wait;
+            reply.delay += wait;
             true
         })
     },

@@ -111,7 +111,7 @@ pub(super) const NULL_MEMBERS: Spec = Spec {
 fn narrow(scene: &Scene<'_>, reply: &mut Reply, model: &mut Model, scope: &str) -> bool {
     let Some(issuer) = scene.issuer.filter(|_| reply.status == 200) else { return false };
     let access = reply.json_body().and_then(|body| body["access_token"].as_str().map(str::to_owned)).unwrap_or_default();
-    let Some(token) = model.issuer_mut(issuer).issued.access.get_mut(&access) else { return false };
+    let Some(token) = model.issuer_mut(issuer).issued.access_mut(&access) else { return false };
     token.scope = Scope::parse(scope);
     reply.edit_json(|body| body["scope"] = json!(scope))
 }
