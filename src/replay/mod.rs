@@ -12,6 +12,7 @@ mod rewrite;
 mod seed;
 mod servers;
 mod tape;
+mod vendor;
 
 pub use account::{Account, Miss, Part, Told};
 pub use assist::Assistance;
@@ -31,6 +32,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 use tape::Tape;
+use vendor::Gate;
 
 /// Answers clients from one tape. Several clients may share it.
 pub struct Player {
@@ -46,6 +48,7 @@ pub struct Player {
     /// What may be adopted at each authorization server.
     presumed: HashMap<IssuerId, Presumed>,
     script: Script,
+    gate: Gate,
     account: Account,
 }
 
@@ -132,7 +135,7 @@ impl Player {
     /// The cassette holds nothing to replay.
     pub fn new(cassette: Cassette, seed: [u8; 32], options: &PlayerOptions) -> Result<Self, PlayerError> {
         let tape = Tape::new(cassette.interactions);
-        let seed::Seeded { model, issuers, lines } = seed::model_of(&tape, seed, options);
+        let seed::Seeded { model, issuers, lines, gate } = seed::model_of(&tape, seed, options);
         if lines.is_empty() && issuers.is_empty() {
             return Err(PlayerError::Empty);
         }
@@ -142,7 +145,7 @@ impl Player {
         let script = options.script.clone().unwrap_or_else(|| assist::script_of(&tape));
         let presumed = issuers.iter().map(|id| (*id, Presumed::of(&tape, model.issuer(*id)))).collect();
         let (used, ids) = (HashMap::new(), HashMap::new());
-        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, presumed, script, account })
+        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, presumed, script, gate, account })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
@@ -182,9 +185,9 @@ impl Player {
             return self.document(index);
         }
         if let Some(index) = self.tape.behind_bearer(&request.method, &endpoint) {
-            return self.behind_bearer(index, request, now);
+            return self.behind_bearer(index, request, &endpoint, now);
         }
-        if let Some(answered) = self.assisted(request, &endpoint) {
+        if let Some(answered) = self.assisted(request, &endpoint, now) {
             return answered;
         }
         self.adopt_credentials(request, &endpoint);
@@ -209,12 +212,16 @@ impl Player {
     }
 
     /// Something recorded that only a valid bearer may see.
-    fn behind_bearer(&mut self, index: usize, request: &Request, now: Moment) -> Answered {
+    fn behind_bearer(&mut self, index: usize, request: &Request, endpoint: &Endpoint, now: Moment) -> Answered {
         let bearer = crate::protocol::Bearer::of(request);
         let now = self.model.time(now);
         let holds = |value: &str| self.issuers.iter().any(|id| self.model.issuer(*id).valid_access(value, now).is_some());
-        if bearer.is_some_and(|bearer| holds(&bearer.token)) {
+        if bearer.as_ref().is_some_and(|bearer| holds(&bearer.token)) {
             return self.document(index);
+        }
+        // A client with another credential than the tape's asks its vendor, too.
+        if let Some(answered) = Answered::of_start(request, endpoint).filter(|_| bearer.is_none()) {
+            return answered;
         }
         let refused = json_response(401, json!({"error": "invalid_token", "error_description": "the access token is not valid"}));
         Answered::whole(&refused, Source::Model(Decided::Challenged { status: 401 }))
