@@ -39,7 +39,8 @@ struct Presented {
 
 /// The vendors' logins of a tape.
 pub(super) fn logins(tape: &Tape) -> Vec<Login> {
-    let presented: Vec<Presented> = tape.iter().filter_map(|(_, own)| presented(own.kind, &own.exchange.request, own.exchange.status())).collect();
+    let presented: Vec<Presented> =
+        tape.iter().filter_map(|(_, own)| presented(own.kind, &own.exchange.request, own.exchange.status())).collect();
     let mut issued: BTreeMap<String, (Endpoint, HashSet<String>)> = BTreeMap::new();
     for (exchange, response) in tape.token_answers() {
         let Some(token) = Endpoint::parse(&exchange.request.url) else { continue };
@@ -168,12 +169,7 @@ impl Player {
 }
 
 /// Adds the authorization servers of the logins to those that the tape describes by metadata.
-pub(super) fn gate_of(
-    tape: &Tape,
-    logins: Vec<Login>,
-    known: &[(IssuerId, String)],
-    mut add: impl FnMut(Described) -> IssuerId,
-) -> Gate {
+pub(super) fn gate_of(tape: &Tape, logins: Vec<Login>, known: &[(IssuerId, String)], mut add: impl FnMut(Described) -> IssuerId) -> Gate {
     let found = |login: &Login| known.iter().find(|(_, token)| login.is_at(token)).map(|(id, _)| *id);
     let logins: Vec<_> = logins
         .into_iter()
