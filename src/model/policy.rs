@@ -177,6 +177,8 @@ pub enum RedirectMatching {
 /// Who gets a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshIssue {
+    /// Every client of the authorization code flow, whatever it registered.
+    Always,
     /// A client that registered the grant type.
     WhenRegistered,
     /// A grant with the scope `offline_access`.

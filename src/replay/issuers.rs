@@ -7,7 +7,7 @@ use super::vendor::Login;
 use crate::exchange::{Exchange, Response};
 use crate::model::policy::{AuthMethod, RefreshIssue, Registration, Rotation, WellKnown};
 use crate::model::{Issuer, IssuerPolicy};
-use crate::protocol::{Endpoint, EndpointRole, Kind, Parameters, request_parameters};
+use crate::protocol::{ClientCredentials, Endpoint, EndpointRole, Kind, Parameters, request_parameters};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -116,12 +116,26 @@ pub(super) fn behaviour(tape: &Tape, issuer: &mut Issuer) -> Vec<String> {
     let codes: Vec<_> = at(tape, Kind::TokenCode, &token).filter(|(_, response)| is_success(response.status)).collect();
     let refreshes: Vec<_> = at(tape, Kind::TokenRefresh, &token).filter(|(_, response)| is_success(response.status)).collect();
     lifetimes(policy, &codes, &refreshes);
+    if codes.iter().any(|(exchange, response)| gives_unasked_refresh(exchange, response, &registrations)) {
+        policy.refresh_issue = RefreshIssue::Always;
+    }
     for (exchange, _) in codes.iter().chain(&refreshes) {
         resources.extend(Parameters::of(&exchange.request.body.content).text("resource").map(str::to_owned));
     }
     resources.sort_unstable();
     resources.dedup();
     resources
+}
+
+/// True when a client got a refresh token without having registered for it.
+fn gives_unasked_refresh(exchange: &Exchange, response: &Response, registrations: &[(&Exchange, &Response)]) -> bool {
+    let credentials = ClientCredentials::of(&exchange.request);
+    let Some(client) = credentials.as_ref().and_then(ClientCredentials::id) else { return false };
+    let is_its = |answer: &Response| Parameters::of(&answer.body.content).text("client_id") == Some(client.as_ref());
+    let registration = registrations.iter().find(|(_, answer)| is_its(answer));
+    let has_refresh = Parameters::of(&response.body.content).has("refresh_token");
+    let asks = |asked: &Parameters| asked.texts("grant_types").any(|own| own == "refresh_token");
+    has_refresh && registration.is_some_and(|(exchange, _)| !asks(&Parameters::of(&exchange.request.body.content)))
 }
 
 fn lifetimes(policy: &mut IssuerPolicy, codes: &[(&Exchange, &Response)], refreshes: &[(&Exchange, &Response)]) {
