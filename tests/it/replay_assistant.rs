@@ -1,5 +1,7 @@
 //! The assistant of `authtape replay`: curl in the place of a client's model code, the reference client in that of its MCP code.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use crate::replay::{AUTHTAPE, ECHO, MCP, Tape, authtape, legacy, talk};
 use serde_json::{Value, json};
 use std::fs;
@@ -177,4 +179,17 @@ fn a_vendor_s_login_from_before_is_renewed_or_refused_as_on_the_tape() {
         let said = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!((said.as_str(), output.status.code()), (expected, Some(0)), "{tape}: {}", talk(&output));
     }
+}
+
+#[test]
+fn a_client_without_a_credential_for_its_model_gets_a_made_up_one_unless_the_tape_holds_a_login() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let script = format!("echo \"$ANTHROPIC_AUTH_TOKEN\"; {AUTHTAPE} client {MCP} --list >/dev/null");
+    let output = tape.replay(&[], &["sh", "-c", &script]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "authtape-made-up", "{}", talk(&output));
+    let own = tape.path("home");
+    let output = tape.replay(&["--home", own.to_str().unwrap()], &["sh", "-c", &script]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "", "a home that is chosen may hold a login");
+    let output = shipped("claude-account-login.yaml", "echo \"$ANTHROPIC_AUTH_TOKEN\"");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "");
 }

@@ -11,7 +11,7 @@ use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Recorded};
 use crate::proxy::{Answer, Captures, Peer};
 use crate::replay::{Account, Adoption, Player, PlayerOptions};
-use crate::runner::{Ended, Environment};
+use crate::runner::{Ended, Environment, claude};
 use crate::scrub::Policy;
 use clap::Args;
 use door::Door;
@@ -90,9 +90,19 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
     let player = player(arguments, terminal)?;
+    let caller = with_credential(caller, arguments, &player);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| own(&error))?;
     runtime.block_on(replay(arguments, player, &caller, existing, terminal))
+}
+
+/// In a throwaway home nobody is logged in to the model. Where the tape demands no login there, a made-up credential does.
+fn with_credential(caller: Environment, arguments: &ReplayArguments, player: &Player) -> Environment {
+    if player.checks_the_model_s_bearer() || arguments.client.home.as_os_str() != "temp" {
+        return caller;
+    }
+    let made_up = claude::made_up_credential(&caller);
+    caller.with(&made_up)
 }
 
 /// What a replay does not do.

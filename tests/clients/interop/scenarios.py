@@ -30,7 +30,7 @@ class Step:
     status: int = 0  # with which it ends; the scenarios compare it with a run without authtape
     prints: tuple = ()  # secrets that the client itself shows the person
     environment: dict = dataclasses.field(default_factory=dict)
-    replayed: bool = True  # False for what needs the model's part of a conversation
+    replayed: bool = True  # False for a screen that looks otherwise in a new home
     apart: list = dataclasses.field(default_factory=list)  # what brings an empty home to where the step begins; None: nothing does
 
 
@@ -225,6 +225,9 @@ def players(server):
     yield "mcp-remote", driver("mcp-remote-stdio", server), LEGACY
     yield "reference", reference_client(server, *ECHO, says="echo: "), BOTH
     yield "claude", claude("mcp", "list", says="Connected", apart=claude_logged_in(server)), BOTH
+    # As a stranger starts it: tools deferred, no key, and the replay's assistant in place of the model.
+    asks = Step(["claude", "-p", "go", "--allowedTools", "mcp__lab"], says="echo: hello from the lab", apart=claude_logged_in(server))
+    yield "claude-asks", dataclasses.replace(asks, environment={"DISABLE_AUTOUPDATER": "1"}), BOTH
 
 
 # Something that a client writes into its home at once.
