@@ -25,7 +25,7 @@ use crate::assistant::{Did, Script};
 use crate::cassette::Cassette;
 use crate::exchange::{Content, Headers, Json, JsonStyle, Request, Response};
 use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, ServerId};
-use crate::protocol::Endpoint;
+use crate::protocol::{Endpoint, Kind};
 use crate::reply::{Pace, Reply};
 use account::At;
 use adopt::Presumed;
@@ -118,7 +118,10 @@ pub enum Source {
     /// The model made it.
     Model(Decided),
     /// A fault, in place of the servers.
-    Fault,
+    Fault {
+        /// What the request was for.
+        kind: Kind,
+    },
     /// The assistant, in place of the client's model or vendor.
     Assistant(Did),
     /// The host is not on the tape.
