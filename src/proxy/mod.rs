@@ -18,6 +18,7 @@ mod credential;
 mod forward;
 mod front;
 mod handler;
+mod handover;
 mod handshake;
 mod headers;
 mod leaf;
