@@ -147,3 +147,44 @@ impl Drop for Handed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::wire::{Connections, Wire};
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::Semaphore;
+
+    async fn connected() -> (TcpStream, Wire) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let slot = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        let connection = Connections::default().open(1, &stream, CancellationToken::new(), slot).unwrap();
+        (client, Wire::new(stream, connection))
+    }
+
+    #[tokio::test]
+    async fn a_stream_passes_whole_until_it_is_stopped() {
+        let (mut client, wire) = connected().await;
+        let stop = CancellationToken::new();
+        let watched = Watched::new(wire, Handshake::new(&Arc::default()));
+        let (upgrade, ended) = upgrade_to(watched, stop.clone()).await.unwrap();
+        let mut stream = TokioIo::new(upgrade.await.unwrap());
+        client.write_all(b"\x16\x03ask").await.unwrap();
+        let mut asked = [0; 5];
+        stream.read_exact(&mut asked).await.unwrap();
+        assert_eq!(&asked, b"\x16\x03ask");
+        stream.write_all(b"answer").await.unwrap();
+        let mut answer = [0; 6];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"answer", "and nothing of the answer to our own CONNECT");
+        stop.cancel();
+        assert_eq!(stream.read(&mut asked).await.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+        drop(stream);
+        assert!(ended.await.is_ok_and(|ended| ended.error.is_none()));
+        assert_eq!(client.read(&mut answer).await.unwrap(), 0);
+    }
+}

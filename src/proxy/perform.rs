@@ -14,10 +14,11 @@ pub type AtEnd = Box<dyn FnOnce() + Send + Sync>;
 /// Makes the response. Header fields that no server could send are left out.
 pub fn perform(reply: Reply, at_end: Option<AtEnd>) -> Response<Body> {
     let Reply { status, headers, steps, ending } = reply;
+    let guard = Guard(at_end);
     let body = match (steps.as_slice(), ending) {
         ([], Ending::Complete) => Body::empty(),
         ([Step::Send(bytes)], Ending::Complete) => Body::from(bytes.clone()),
-        _ => stepwise(steps, ending, Guard(at_end)),
+        _ => stepwise(steps, ending, guard),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -54,5 +55,34 @@ async fn next((mut steps, ending, guard): Rest) -> Option<(Result<Bytes, hudsuck
             None if ending == Ending::Open => std::future::pending().await,
             None => return None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::Headers;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+    /// The response to such a reply, and whether its end was told before and after it was let go.
+    fn told(steps: &[&'static str], ending: Ending) -> (bool, bool) {
+        let is_told = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_told);
+        let steps = steps.iter().map(|text| Step::Send(Bytes::from_static(text.as_bytes()))).collect();
+        let reply = Reply { status: 200, headers: Headers::new(), steps, ending };
+        let response = perform(reply, Some(Box::new(move || told.store(true, SeqCst))));
+        let before = is_told.load(SeqCst);
+        drop(response);
+        (before, is_told.load(SeqCst))
+    }
+
+    #[test]
+    fn the_end_of_a_stream_is_told_whatever_it_held() {
+        assert_eq!(told(&[], Ending::Open), (false, true));
+        assert_eq!(told(&["a", "b"], Ending::Complete), (false, true));
+        // A recorded stream that the server ended at once.
+        assert!(told(&[], Ending::Complete).1);
+        assert!(told(&["a"], Ending::Complete).1);
     }
 }

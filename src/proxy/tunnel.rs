@@ -17,7 +17,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -100,7 +99,7 @@ async fn tls(relay: &Arc<Relay>, via: &Arc<Via>, wire: Wire) {
     let began = Instant::now();
     let watched = Watched::new(wire, Handshake::new(&relay.keys));
     let Ok((stream, ended)) = handover::upgrade_to(watched, via.connection.stop.clone()).await else { return };
-    if let Err(error) = hand_over(&relay.context, via, relay.core, stream).await {
+    if let Err(error) = hand_over(relay, via, stream).await {
         tracing::warn!(connection = via.connection.number, code = error.raw_os_error(), "cannot reach the core");
         return;
     }
@@ -115,11 +114,12 @@ async fn tls(relay: &Arc<Relay>, via: &Arc<Via>, wire: Wire) {
 }
 
 /// Names the tunnel to the core over a socket of ours, which carries nothing else.
-async fn hand_over(context: &Arc<Context>, via: &Arc<Via>, core: SocketAddr, stream: OnUpgrade) -> io::Result<()> {
+async fn hand_over(relay: &Relay, via: &Arc<Via>, stream: OnUpgrade) -> io::Result<()> {
     let target = via.target.as_ref().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut socket = TcpStream::connect(core).await?;
+    let _turn = relay.naming.acquire().await.map_err(io::Error::other)?;
+    let mut socket = TcpStream::connect(relay.core).await?;
     // The core asks for the tunnel only once the CONNECT is there.
-    let _entry = context.announce(socket.local_addr()?, Tunnel { via: Arc::clone(via), stream });
+    let _entry = relay.context.announce(socket.local_addr()?, Tunnel { via: Arc::clone(via), stream });
     socket.write_all(format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n").as_bytes()).await?;
     let mut answer = [0; ANSWER.len()];
     socket.read_exact(&mut answer).await?;

@@ -9,8 +9,10 @@ use crate::protocol::{Endpoint, Kind};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How many misses are kept, and how many requests of a session are told one by one; the rest is counted.
+/// How many misses and hosts are kept, and how many requests of a session are told one by one; the rest is counted.
 const KEPT: usize = 100;
+/// The place of further hosts.
+const OTHER_HOSTS: &str = "other hosts";
 const TOLD: usize = 10_000;
 
 /// The account of a replay.
@@ -112,16 +114,15 @@ impl Account {
         self.expected.retain(|(own, _)| *own != id);
     }
 
-    pub(super) fn tell(&mut self, request: &Request, session: u32, place_of: At, answered: &Answered) {
+    pub(super) fn tell(&mut self, request: &Request, endpoint: &Endpoint, session: u32, place_of: At, answered: &Answered) {
         self.requests += 1;
         let status = answered.reply.status;
-        let endpoint = Endpoint::parse(&request.url);
-        let place = endpoint.as_ref().map(|endpoint| format!("{} {}", request.method, endpoint.path())).unwrap_or_default();
         let rpc = || request.body.content.json().and_then(|body| body["method"].as_str().map(short));
         let (part, name, interaction, decided) = match &answered.source {
             Source::Elsewhere => {
-                let host = endpoint.map(|endpoint| endpoint.host().to_owned()).unwrap_or_default();
-                *self.elsewhere.entry(host).or_default() += 1;
+                let is_known = self.elsewhere.len() < KEPT || self.elsewhere.contains_key(endpoint.host());
+                let host = if is_known { endpoint.host() } else { OTHER_HOSTS };
+                *self.elsewhere.entry(host.to_owned()).or_default() += 1;
                 return;
             }
             Source::Assistant(did) => return self.assistance.note(did),
@@ -141,17 +142,18 @@ impl Account {
             At::Document(kind) => (Part::Discovery, Some(kind.name())),
             At::Elsewhere => (part, name),
         };
-        let what = name.map(str::to_owned).or_else(rpc).unwrap_or(place);
         let told = self.sessions.entry(session).or_default();
         if told.len() < TOLD {
+            let place = || short(&format!("{} {}", request.method, endpoint.path()));
+            let what = name.map(str::to_owned).or_else(rpc).unwrap_or_else(place);
             told.push(Told { what, part, status, interaction, error: decided.and_then(error_of) });
         }
     }
 }
 
-/// A method comes from the client: only its beginning is kept.
-fn short(method: &str) -> String {
-    method.chars().take(60).collect()
+/// Methods and paths come from the client: only their beginning is kept.
+fn short(text: &str) -> String {
+    text.chars().take(120).collect()
 }
 
 fn part_of(decided: &Decided) -> Part {

@@ -146,13 +146,14 @@ impl Player {
 
     /// Answers a request of a client process (or of its browser) at a real moment.
     pub fn answer(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
-        let answered = self.routed(request, session, now);
-        let path = Endpoint::parse(&request.url);
-        let at = match self.model.server_at(&request.url) {
-            Some(_) => At::Mcp,
-            None => path.as_ref().map_or(At::Elsewhere, |endpoint| At::path(endpoint.path())),
+        let Some(endpoint) = Endpoint::parse(&request.url) else {
+            self.account.requests += 1;
+            return elsewhere();
         };
-        self.account.tell(request, session, at, &answered);
+        let server = self.model.server_at(&request.url);
+        let answered = self.routed(request, &endpoint, server, session, now);
+        let at = if server.is_some() { At::Mcp } else { At::path(endpoint.path()) };
+        self.account.tell(request, &endpoint, session, at, &answered);
         answered
     }
 
@@ -171,31 +172,30 @@ impl Player {
         &mut self.model
     }
 
-    fn routed(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
-        let Some(endpoint) = Endpoint::parse(&request.url) else { return elsewhere() };
-        if let Some(id) = self.model.server_at(&request.url).filter(|_| request.method != "OPTIONS") {
+    fn routed(&mut self, request: &Request, endpoint: &Endpoint, server: Option<ServerId>, session: u32, now: Moment) -> Answered {
+        if let Some(id) = server.filter(|_| request.method != "OPTIONS") {
             self.account.reached(id);
             return self.mcp(id, request, session, now);
         }
-        if let Some(index) = self.tape.document(&request.method, &endpoint) {
+        if let Some(index) = self.tape.document(&request.method, endpoint) {
             return self.document(index);
         }
-        if let Some(index) = self.tape.behind_bearer(&request.method, &endpoint) {
+        if let Some(index) = self.tape.behind_bearer(&request.method, endpoint) {
             return self.behind_bearer(index, request, now);
         }
-        if let Some(answered) = self.assisted(request, &endpoint) {
+        if let Some(answered) = self.assisted(request, endpoint) {
             return answered;
         }
-        self.adopt_credentials(request, &endpoint);
+        self.adopt_credentials(request, endpoint);
         let answer = self.model.answer(request, now);
         if answer.decided != Decided::NotFound {
-            return dress::dressed(&self.tape, request, &endpoint, answer);
+            return dress::dressed(&self.tape, request, endpoint, answer);
         }
         match () {
-            () if !self.tape.knows(&endpoint) => elsewhere(),
+            () if !self.tape.knows(endpoint) => elsewhere(),
             // Whoever looks for metadata asks in several places.
             () if endpoint.path().contains("/.well-known/") => Answered::whole(&answer.response, Source::Model(Decided::NotFound)),
-            () => self.missed_request(request, &endpoint, session),
+            () => self.missed_request(request, endpoint, session),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Layer 1: what is to be performed towards a client, as plain data. Knows heads and steps; does not know who decided them, and
 //! performs nothing.
 
-use crate::exchange::{EventStream, Headers, Response};
+use crate::exchange::{Content, EventStream, Headers, Response};
 use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
@@ -40,9 +40,14 @@ pub enum Ending {
 impl Reply {
     /// A whole response at once.
     pub fn whole(response: &Response) -> Self {
-        let bytes = Bytes::from(response.body.content.to_bytes().into_owned());
+        Self::complete(response.status, response.headers.clone(), &response.body.content)
+    }
+
+    /// A whole response at once, from its parts.
+    pub fn complete(status: u16, headers: Headers, content: &Content) -> Self {
+        let bytes = Bytes::from(content.to_bytes().into_owned());
         let steps = if bytes.is_empty() { Vec::new() } else { vec![Step::Send(bytes)] };
-        Self { status: response.status, headers: response.headers.clone(), steps, ending: Ending::Complete }
+        Self { status, headers, steps, ending: Ending::Complete }
     }
 
     /// A stream of events: their order is kept, a gap between two of them is at most `longest`. Before the first there is none.
