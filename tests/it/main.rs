@@ -17,6 +17,7 @@ mod proxy;
 mod record;
 mod replay;
 mod replay_assistant;
+mod replay_hermetic;
 mod replay_player;
 mod replay_tapes;
 mod runner_commands;
