@@ -89,6 +89,7 @@ impl Command {
     fn screen(&self) -> log::Screen {
         match self {
             Self::Record(given) if given.starts_a_client() => log::Screen::Clients,
+            Self::Replay(given) if given.starts_a_client() => log::Screen::Clients,
             _ => log::Screen::Ours,
         }
     }

@@ -146,11 +146,19 @@ impl Issued {
     }
 
     /// The access token, if it holds now: known, not expired, not revoked, and its grant active.
-    pub fn valid_access(&self, value: &str, now: Moment) -> Option<&AccessToken> {
-        let token = self.access.get(value)?;
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn access(&self, value: &str, now: Moment) -> Result<&AccessToken, &'static str> {
+        let token = self.access.get(value).ok_or("the bearer was not issued here")?;
         let grant = self.grant(token.grant);
-        let holds = !token.revoked && now < token.expires && grant.revoked.is_none() && token.generation >= grant.oldest_access;
-        holds.then_some(token)
+        match () {
+            () if token.revoked => Err("the bearer was revoked"),
+            () if grant.revoked.is_some() => Err("the login of the bearer was revoked"),
+            () if token.generation < grant.oldest_access => Err("a newer bearer replaced this one"),
+            () if now >= token.expires => Err("the bearer has expired"),
+            () => Ok(token),
+        }
     }
 
     /// How many refresh tokens of a grant would be accepted now, grace aside.

@@ -11,9 +11,9 @@ use std::vec;
 /// What is due when a body ends; run once.
 pub type AtEnd = Box<dyn FnOnce() + Send + Sync>;
 
-/// Makes the response. Header fields that no server could send are left out.
+/// Makes the response; its delay is for whoever waits for it. Header fields that no server could send are left out.
 pub fn perform(reply: Reply, at_end: Option<AtEnd>) -> Response<Body> {
-    let Reply { status, headers, steps, ending } = reply;
+    let Reply { status, headers, delay: _, steps, ending } = reply;
     let guard = Guard(at_end);
     let body = match (steps.as_slice(), ending) {
         ([], Ending::Complete) => Body::empty(),
@@ -70,7 +70,7 @@ mod tests {
         let is_told = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&is_told);
         let steps = steps.iter().map(|text| Step::Send(Bytes::from_static(text.as_bytes()))).collect();
-        let reply = Reply { status: 200, headers: Headers::new(), steps, ending };
+        let reply = Reply::of(200, Headers::new(), steps, ending);
         let response = perform(reply, Some(Box::new(move || told.store(true, SeqCst))));
         let before = is_told.load(SeqCst);
         drop(response);

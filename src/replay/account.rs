@@ -3,17 +3,21 @@
 
 use super::assist::Assistance;
 use super::{Answered, Source};
-use crate::exchange::Request;
+use crate::exchange::{AnsweredBy, Request};
 use crate::model::{Decided, GrantType, ServerId};
 use crate::protocol::{Endpoint, Kind};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How many misses and hosts are kept, and how many requests of a session are told one by one; the rest is counted.
+/// How many misses are kept, and how many requests of a session are told one by one; the rest is counted.
 const KEPT: usize = 100;
-/// The place of further hosts.
-const OTHER_HOSTS: &str = "other hosts";
 const TOLD: usize = 10_000;
+/// How many hosts are told apart, and the name under which the rest is counted.
+const HOSTS: usize = 256;
+const REST: &str = "(others)";
+/// How much of a reason is kept.
+const REASON: usize = 200;
 
 /// The account of a replay.
 #[derive(Clone, Debug, Default)]
@@ -44,10 +48,14 @@ pub struct Told {
     pub part: Part,
     /// The status of the answer.
     pub status: u16,
+    /// True for a miss.
+    pub is_miss: bool,
     /// The interaction that the answer is or looks like.
     pub interaction: Option<u32>,
     /// The error that the model decided on.
     pub error: Option<&'static str>,
+    /// Why it was refused, if it was.
+    pub reason: Option<String>,
 }
 
 /// A part of a session.
@@ -120,9 +128,9 @@ impl Account {
         let rpc = || request.body.content.json().and_then(|body| body["method"].as_str().map(short));
         let (part, name, interaction, decided) = match &answered.source {
             Source::Elsewhere => {
-                let is_known = self.elsewhere.len() < KEPT || self.elsewhere.contains_key(endpoint.host());
-                let host = if is_known { endpoint.host() } else { OTHER_HOSTS };
-                *self.elsewhere.entry(host.to_owned()).or_default() += 1;
+                let is_known = self.elsewhere.len() < HOSTS || self.elsewhere.contains_key(endpoint.host());
+                let name = if is_known { endpoint.host() } else { REST };
+                *self.elsewhere.entry(name.to_owned()).or_default() += 1;
                 return;
             }
             Source::Assistant(did) => return self.assistance.note(did),
@@ -146,8 +154,42 @@ impl Account {
         if told.len() < TOLD {
             let place = || short(&format!("{} {}", request.method, endpoint.path()));
             let what = name.map(str::to_owned).or_else(rpc).unwrap_or_else(place);
-            told.push(Told { what, part, status, interaction, error: decided.and_then(error_of) });
+            let is_miss = matches!(answered.source, Source::Miss(_));
+            told.push(Told { what, part, status, is_miss, interaction, error: decided.and_then(error_of), reason: answered.reason() });
         }
+    }
+}
+
+impl Answered {
+    /// What answered, as a run shows it.
+    pub fn by(&self) -> AnsweredBy {
+        let reasons = self.reason().into_iter().collect();
+        match &self.source {
+            Source::Tape { interaction } => AnsweredBy::Tape { interaction: *interaction },
+            Source::Dressed { interaction, .. } => AnsweredBy::Model { like: Some(*interaction), reasons },
+            Source::Model(_) => AnsweredBy::Model { like: None, reasons },
+            Source::Assistant(_) => AnsweredBy::Assistant,
+            Source::Elsewhere => AnsweredBy::Elsewhere,
+            Source::Miss(miss) => AnsweredBy::Miss { nearest: miss.nearest, reasons: miss.reasons.clone() },
+        }
+    }
+
+    /// Why it was refused.
+    fn reason(&self) -> Option<String> {
+        if matches!(self.source, Source::Tape { .. }) && self.reply.status >= 400 {
+            return Some("as on the tape".to_owned());
+        }
+        let (Source::Dressed { decided, .. } | Source::Model(decided)) = &self.source else { return None };
+        let reason = match decided {
+            Decided::TokenRefused { reason, .. } | Decided::Refused { reason, .. } | Decided::Challenged { reason, .. } => *reason,
+            // The JSON-RPC error of the answer says why.
+            Decided::Mcp { .. } if self.reply.status >= 400 => {
+                let body: Value = serde_json::from_slice(&self.reply.body()).ok()?;
+                return body["error"]["message"].as_str().map(|message| message.chars().take(REASON).collect());
+            }
+            _ => return None,
+        };
+        Some(reason.to_owned())
     }
 }
 
@@ -189,7 +231,7 @@ pub(super) fn kind_of(grant_type: GrantType) -> Kind {
 
 fn error_of(decided: &Decided) -> Option<&'static str> {
     match decided {
-        Decided::TokenRefused { error, .. } | Decided::Refused { error } => Some(error),
+        Decided::TokenRefused { error, .. } | Decided::Refused { error, .. } => Some(error),
         _ => None,
     }
 }

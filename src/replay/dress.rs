@@ -76,9 +76,11 @@ fn model_of(tape: &Tape, endpoint: &Endpoint, made: &Response, decided: &Decided
         Decided::Issued { grant_type } => {
             tape.last_of(kind_of(*grant_type), url, success).or_else(|| tape.last_of(Kind::TokenCode, url, success))
         }
-        Decided::TokenRefused { grant_type, error } => tape.last_of(kind_of(*grant_type), url, |_, response| same_error(error, response)),
+        Decided::TokenRefused { grant_type, error, .. } => {
+            tape.last_of(kind_of(*grant_type), url, |_, response| same_error(error, response))
+        }
         Decided::Revoked => tape.last_of(Kind::Revoke, url, success),
-        Decided::Refused { error } => tape.last_of(Kind::DcrCreate, url, |_, response| same_error(error, response)),
+        Decided::Refused { error, .. } => tape.last_of(Kind::DcrCreate, url, |_, response| same_error(error, response)),
         _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! The authorization servers of a tape: from their metadata where it was recorded, from their endpoints where it was not. Policies
 //! come from what the tape shows; the model's stated defaults fill the rest.
 
+use super::policies::Evidence;
 use super::seed;
 use super::tape::{Tape, is_success};
 use crate::exchange::{Exchange, Response};
@@ -14,6 +15,8 @@ use std::time::Duration;
 pub(super) struct Described {
     pub(super) issuer: Issuer,
     pub(super) resources: Vec<String>,
+    /// Which of its policies the tape shows.
+    pub(super) shown: Evidence,
 }
 
 /// The authorization servers that the tape describes, in the order of the tape.
@@ -59,8 +62,9 @@ pub(super) fn generated(tape: &Tape, identifier: &str) -> Described {
             *place = url;
         }
     }
-    let resources = behaviour(tape, &mut issuer);
-    Described { issuer, resources }
+    let mut shown = Evidence::new();
+    let resources = behaviour(tape, &mut issuer, &mut shown);
+    Described { issuer, resources, shown }
 }
 
 fn described(tape: &Tape, identifier: &str, document: &Value, form: WellKnown) -> Described {
@@ -72,6 +76,7 @@ fn described(tape: &Tape, identifier: &str, document: &Value, form: WellKnown) -
     issuer.endpoints.revoke = url("revocation_endpoint");
     let flag = |member: &str| document[member] == Value::Bool(true);
     let policy = &mut issuer.policy;
+    let mut shown = Evidence::from(["metadata", "iss", "client-documents", "registration"]);
     policy.metadata = vec![form];
     policy.send_iss = flag("authorization_response_iss_parameter_supported");
     policy.client_documents = flag("client_id_metadata_document_supported");
@@ -83,13 +88,14 @@ fn described(tape: &Tape, identifier: &str, document: &Value, form: WellKnown) -
     let methods: Vec<_> = methods.into_iter().flatten().filter_map(Value::as_str).filter_map(AuthMethod::parse).collect();
     if !methods.is_empty() {
         policy.auth_methods = methods;
+        shown.insert("auth-methods");
     }
-    let resources = behaviour(tape, &mut issuer);
-    Described { issuer, resources }
+    let resources = behaviour(tape, &mut issuer, &mut shown);
+    Described { issuer, resources, shown }
 }
 
 /// What the tape shows the server do. Returns the resources that it accepted.
-fn behaviour(tape: &Tape, issuer: &mut Issuer) -> Vec<String> {
+fn behaviour(tape: &Tape, issuer: &mut Issuer, shown: &mut Evidence) -> Vec<String> {
     let (authorize, token, register) =
         (issuer.endpoints.authorize.clone(), issuer.endpoints.token.clone(), issuer.endpoints.register.clone());
     let mut resources = Vec::new();
@@ -102,21 +108,28 @@ fn behaviour(tape: &Tape, issuer: &mut Issuer) -> Vec<String> {
             policy.auth_methods.push(method);
         }
     });
+    if !registrations.is_empty() {
+        shown.insert("registration");
+    }
     if !registrations.is_empty() && !registrations.iter().any(|(_, response)| is_success(response.status)) {
         policy.registration = Registration::Closed;
     }
     for (exchange, _) in tape.iter().filter(|(_, own)| own.kind == Kind::Authorize).map(|(_, own)| (&own.exchange, ())) {
         let asked = request_parameters(&exchange.request);
         if is_at(exchange, &authorize) {
-            policy.require_pkce &= asked.has("code_challenge");
+            if !asked.has("code_challenge") {
+                policy.require_pkce = false;
+                shown.insert("pkce");
+            }
             resources.extend(asked.text("resource").map(str::to_owned));
         }
     }
     let codes: Vec<_> = at(tape, Kind::TokenCode, &token).filter(|(_, response)| is_success(response.status)).collect();
     let refreshes: Vec<_> = at(tape, Kind::TokenRefresh, &token).filter(|(_, response)| is_success(response.status)).collect();
-    lifetimes(policy, &codes, &refreshes);
+    lifetimes(policy, &codes, &refreshes, shown);
     if codes.iter().any(|(exchange, response)| gives_unasked_refresh(exchange, response, &registrations)) {
         policy.refresh_issue = RefreshIssue::Always;
+        shown.insert("refresh-token");
     }
     for (exchange, _) in codes.iter().chain(&refreshes) {
         resources.extend(Parameters::of(&exchange.request.body.content).text("resource").map(str::to_owned));
@@ -137,19 +150,22 @@ fn gives_unasked_refresh(exchange: &Exchange, response: &Response, registrations
     has_refresh && registration.is_some_and(|(exchange, _)| !asks(&Parameters::of(&exchange.request.body.content)))
 }
 
-fn lifetimes(policy: &mut IssuerPolicy, codes: &[(&Exchange, &Response)], refreshes: &[(&Exchange, &Response)]) {
+fn lifetimes(policy: &mut IssuerPolicy, codes: &[(&Exchange, &Response)], refreshes: &[(&Exchange, &Response)], shown: &mut Evidence) {
     let issued = |response: &Response, name: &str| Parameters::of(&response.body.content).text(name).map(str::to_owned);
     if !codes.is_empty() && !codes.iter().any(|(_, response)| issued(response, "refresh_token").is_some()) {
         policy.refresh_issue = RefreshIssue::Never;
+        shown.insert("refresh-token");
     }
     if let Some((exchange, response)) = refreshes.last() {
         let asked = Parameters::of(&exchange.request.body.content).text("refresh_token").map(str::to_owned);
         let given = issued(response, "refresh_token");
         policy.rotation = if given.is_none() || given == asked { Rotation::Never } else { Rotation::Strict };
+        shown.insert("rotation");
     }
     let lifetime = |response: &Response| Parameters::of(&response.body.content).value("expires_in").and_then(Value::as_u64);
     if let Some(seconds) = codes.iter().chain(refreshes).filter_map(|(_, response)| lifetime(response)).next_back() {
         policy.access_ttl = Duration::from_secs(seconds);
+        shown.insert("access-ttl");
     }
 }
 

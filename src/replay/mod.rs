@@ -8,6 +8,7 @@ mod dress;
 mod issuers;
 mod made;
 mod mcp;
+mod policies;
 mod rewrite;
 mod seed;
 mod servers;
@@ -15,13 +16,14 @@ mod tape;
 
 pub use account::{Account, Miss, Part, Told};
 pub use assist::Assistance;
+pub use policies::Policies;
 
 use crate::assistant::{Did, Script};
 use crate::cassette::Cassette;
 use crate::exchange::{Content, Headers, Json, JsonStyle, Request, Response};
 use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, ServerId};
 use crate::protocol::Endpoint;
-use crate::reply::Reply;
+use crate::reply::{Pace, Reply};
 use account::At;
 use adopt::Presumed;
 use serde_json::{Value, json};
@@ -45,6 +47,8 @@ pub struct Player {
     /// What may be adopted at each authorization server.
     presumed: HashMap<IssuerId, Presumed>,
     script: Script,
+    pace: Pace,
+    policies: Vec<Policies>,
     account: Account,
 }
 
@@ -57,6 +61,8 @@ pub struct PlayerOptions {
     pub adoption: Adoption,
     /// What the model does, instead of the tape's first tool calls.
     pub script: Option<Script>,
+    /// What becomes of recorded waits.
+    pub pace: Pace,
 }
 
 /// Whether unknown credentials may be the ones that the tape began with.
@@ -131,7 +137,7 @@ impl Player {
     /// The cassette holds nothing to replay.
     pub fn new(cassette: Cassette, seed: [u8; 32], options: &PlayerOptions) -> Result<Self, PlayerError> {
         let tape = Tape::new(cassette.interactions);
-        let seed::Seeded { model, issuers, lines } = seed::model_of(&tape, seed, options);
+        let seed::Seeded { model, issuers, lines, policies } = seed::model_of(&tape, seed, options);
         if lines.is_empty() && issuers.is_empty() {
             return Err(PlayerError::Empty);
         }
@@ -141,7 +147,8 @@ impl Player {
         let script = options.script.clone().unwrap_or_else(|| assist::script_of(&tape));
         let presumed = issuers.iter().map(|id| (*id, Presumed::of(&tape, model.issuer(*id)))).collect();
         let (used, ids) = (HashMap::new(), HashMap::new());
-        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, presumed, script, account })
+        let (adoption, pace) = (options.adoption, options.pace);
+        Ok(Self { tape, model, issuers, lines, used, ids, adoption, presumed, script, pace, policies, account })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
@@ -151,7 +158,8 @@ impl Player {
             return elsewhere();
         };
         let server = self.model.server_at(&request.url);
-        let answered = self.routed(request, &endpoint, server, session, now);
+        let mut answered = self.routed(request, &endpoint, server, session, now);
+        answered.reply.delay = self.delay(&answered.source);
         let at = if server.is_some() { At::Mcp } else { At::path(endpoint.path()) };
         self.account.tell(request, &endpoint, session, at, &answered);
         answered
@@ -162,6 +170,11 @@ impl Player {
         self.model.stream_closed(stream);
     }
 
+    /// What decides where servers differ: the tape, or a stated default.
+    pub fn policies(&self) -> &[Policies] {
+        &self.policies
+    }
+
     /// What happened so far.
     pub fn account(&self) -> &Account {
         &self.account
@@ -170,6 +183,14 @@ impl Player {
     /// The model, to move its clock or to look at it.
     pub fn model_mut(&mut self) -> &mut Model {
         &mut self.model
+    }
+
+    /// How long the recorded answer took. That of a stream is in its events.
+    fn delay(&self, source: &Source) -> Duration {
+        let (Source::Tape { interaction } | Source::Dressed { interaction, .. }) = source else { return Duration::ZERO };
+        let Some(exchange) = self.tape.numbered(*interaction) else { return Duration::ZERO };
+        let is_stream = exchange.response().is_some_and(|response| response.body.content.events().is_some());
+        if is_stream { Duration::ZERO } else { self.pace.wait(exchange.took.unwrap_or_default()) }
     }
 
     fn routed(&mut self, request: &Request, endpoint: &Endpoint, server: Option<ServerId>, session: u32, now: Moment) -> Answered {
@@ -216,7 +237,7 @@ impl Player {
             return self.document(index);
         }
         let refused = json_response(401, json!({"error": "invalid_token", "error_description": "the access token is not valid"}));
-        Answered::whole(&refused, Source::Model(Decided::Challenged { status: 401 }))
+        Answered::whole(&refused, Source::Model(Decided::Challenged { status: 401, reason: "no bearer that holds" }))
     }
 
     /// Nothing on a host of the tape fits (RFC 9457).

@@ -1,5 +1,6 @@
 //! The MCP servers of a tape: where they are, whom they trust, which revisions they speak, and what was asked of them.
 
+use super::policies::Evidence;
 use super::seed;
 use super::tape::{Tape, is_success};
 use crate::exchange::{Exchange, Response};
@@ -23,6 +24,8 @@ pub(super) struct Shown {
     /// What its metadata calls it, beside its URL.
     pub(super) names: Vec<String>,
     pub(super) policy: ServerPolicy,
+    /// Which of its policies the tape shows.
+    pub(super) shown: Evidence,
     pub(super) line: Line,
 }
 
@@ -127,7 +130,21 @@ fn shown(tape: &Tape, url: &Endpoint) -> Shown {
         policy.check_audience = names.iter().any(|name| seed::same(name, url.as_str()));
         policy.metadata = ResourceMetadata::At(exchange.request.url.clone());
     }
-    Shown { url: url.as_str().to_owned(), authorization_servers, names, policy, line }
+    let shown = evidence(&line, !own.is_empty(), &policy, !names.is_empty());
+    Shown { url: url.as_str().to_owned(), authorization_servers, names, policy, shown, line }
+}
+
+/// Which policies the tape shows: those of a server that nobody spoke to are defaults.
+fn evidence(line: &Line, is_spoken_to: bool, policy: &ServerPolicy, has_document: bool) -> Evidence {
+    let rows = [
+        ("versions", line.is_legacy || line.is_modern),
+        ("protected", is_spoken_to || has_document),
+        ("sessions", line.is_legacy),
+        ("get-stream", policy.get_stream),
+        ("metadata", has_document || matches!(policy.metadata, ResourceMetadata::At(_))),
+        ("audience", policy.check_audience),
+    ];
+    rows.into_iter().filter(|(_, is_shown)| *is_shown).map(|(name, _)| name).collect()
 }
 
 /// Takes what one exchange shows of its server.

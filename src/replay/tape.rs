@@ -14,6 +14,7 @@ pub(super) struct Tape {
     behind_bearer: HashMap<(String, String), usize>,
     by_kind: HashMap<(Kind, String), Vec<usize>>,
     by_url: HashMap<String, usize>,
+    by_number: HashMap<u32, usize>,
     origins: HashSet<String>,
 }
 
@@ -27,6 +28,7 @@ impl Tape {
             behind_bearer: HashMap::new(),
             by_kind: HashMap::new(),
             by_url: HashMap::new(),
+            by_number: interactions.iter().enumerate().map(|(index, own)| (own.exchange.number, index)).collect(),
             origins: HashSet::new(),
         };
         for (index, interaction) in interactions.iter().enumerate().filter(|(_, own)| own.kind != Kind::Callback) {
@@ -69,6 +71,11 @@ impl Tape {
     /// The exchange at a place.
     pub(super) fn exchange(&self, index: usize) -> &Exchange {
         &self.interactions[index].exchange
+    }
+
+    /// The exchange of a number.
+    pub(super) fn numbered(&self, number: u32) -> Option<&Exchange> {
+        self.by_number.get(&number).map(|index| self.exchange(*index))
     }
 
     /// The number and the response at a place that has one.

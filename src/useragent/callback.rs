@@ -75,7 +75,7 @@ pub(super) async fn deliver(url: &Url, session: u32, sink: &CallbackSink, leavin
     sent.set_fragment(None);
     let request = RawRequest { method: "GET".to_owned(), url: sent.into(), version: Version::Http11, headers, body: RawBody::default() };
     let Mark { number, connection, at } = mark;
-    let exchange = RawExchange { number, session, actor: Actor::UserAgent, connection, at, took, request, outcome };
+    let exchange = RawExchange { number, session, actor: Actor::UserAgent, connection, at, took, request, outcome, answered: None };
     (sink.report)(Captured::Exchange(Box::new(exchange)));
     delivered
 }

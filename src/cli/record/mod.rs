@@ -82,14 +82,19 @@ async fn record(arguments: &RecordArguments, caller: &Environment, existing: Exi
     let writer = Writer::start(part, captures, policy, lab.started())?;
     let ended = match arguments.command.split_first() {
         Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &writer.opened(), terminal).await,
-        None => client::serve(&arguments.client, &lab, &writer, terminal).await,
+        None => client::serve(&arguments.client, &lab, Some(&writer), terminal).await,
     };
     let started = lab.started();
     lab.close().await;
-    let sessions = ended.as_ref().map(|started| started.sessions.clone()).unwrap_or_default();
-    let written = writer.finish(Header { sessions, ..header });
-    let Started { ended, notes, .. } = ended?;
-    let written = written?;
+    let Started { ended, notes, sessions } = match ended {
+        Ok(started) => started,
+        Err(error) => {
+            // Why there was no client says more than what became of the file.
+            let _ = writer.give_up(header);
+            return Err(error);
+        }
+    };
+    let written = writer.finish(Header { sessions, ..header })?;
     summary::print(&arguments.output, &written, started.elapsed(), terminal);
     notes.iter().for_each(|note| terminal.warning(note));
     if arguments.raw {
@@ -112,6 +117,7 @@ fn header_of(arguments: &RecordArguments) -> Header {
         sessions: Vec::new(),
         passed: Vec::new(),
         tools: Vec::new(),
+        replayed: None,
     }
 }
 

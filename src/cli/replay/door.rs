@@ -3,7 +3,7 @@
 use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Request as PlainRequest, Stage, Version};
 use crate::model::Moment;
 use crate::proxy::{AtEnd, Body, Local, Peer, perform};
-use crate::replay::{Account, Player};
+use crate::replay::{Account, Player, Policies};
 use crate::upstream::RequestBody;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
@@ -26,6 +26,11 @@ impl Door {
         Self { player: Arc::new(Mutex::new(player)) }
     }
 
+    /// What decides where servers differ.
+    pub fn policies(&self) -> Vec<Policies> {
+        locked(&self.player).policies().to_vec()
+    }
+
     /// What happened so far.
     pub fn account(&self) -> Account {
         locked(&self.player).account().clone()
@@ -39,11 +44,18 @@ impl Local for Door {
             let Some(body) = whole(body).await? else { return Ok(too_large()) };
             let request = plain(&parts, body);
             let answered = locked(&self.player).answer(&request, peer.session, real_time());
+            let by = answered.by();
             let at_end = answered.open.map(|stream| {
                 let player = Arc::clone(&self.player);
                 Box::new(move || locked(&player).stream_closed(&stream)) as AtEnd
             });
-            Ok(perform(answered.reply, at_end))
+            if !answered.reply.delay.is_zero() {
+                tokio::time::sleep(answered.reply.delay).await;
+            }
+            let mut response = perform(answered.reply, at_end);
+            // The recording shows it.
+            response.extensions_mut().insert(by);
+            Ok(response)
         })
     }
 }
