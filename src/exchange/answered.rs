@@ -19,6 +19,8 @@ pub enum AnsweredBy {
     },
     /// The stand-in for the model's API.
     Assistant,
+    /// A fault, in place of the servers.
+    Fault,
     /// Nobody: its host is not in the cassette.
     Elsewhere,
     /// Nobody: the cassette holds nothing that would be an honest answer.
@@ -35,7 +37,7 @@ impl AnsweredBy {
     pub fn texts_mut(&mut self) -> &mut [String] {
         match self {
             Self::Model { reasons, .. } | Self::Miss { reasons, .. } => reasons,
-            Self::Tape { .. } | Self::Assistant | Self::Elsewhere => &mut [],
+            Self::Tape { .. } | Self::Assistant | Self::Fault | Self::Elsewhere => &mut [],
         }
     }
 }
@@ -46,6 +48,7 @@ impl fmt::Debug for AnsweredBy {
             Self::Tape { interaction } => write!(f, "Tape({interaction})"),
             Self::Model { like, reasons } => write!(f, "Model({like:?}, {} reasons)", reasons.len()),
             Self::Assistant => f.write_str("Assistant"),
+            Self::Fault => f.write_str("Fault"),
             Self::Elsewhere => f.write_str("Elsewhere"),
             Self::Miss { nearest, reasons } => write!(f, "Miss({nearest:?}, {} reasons)", reasons.len()),
         }

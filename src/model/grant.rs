@@ -145,6 +145,11 @@ impl Issued {
         }
     }
 
+    /// The record of an access token, whether or not it holds, to be changed.
+    pub fn access_mut(&mut self, value: &str) -> Option<&mut AccessToken> {
+        self.access.get_mut(value)
+    }
+
     /// The access token, if it holds now: known, not expired, not revoked, and its grant active.
     ///
     /// # Errors

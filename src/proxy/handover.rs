@@ -151,24 +151,15 @@ impl Drop for Handed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::wire::{Connections, Wire};
+    use crate::proxy::wire::Wire;
+    use crate::proxy::wire::tests::connected;
     use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
-    use tokio::sync::Semaphore;
-
-    async fn connected() -> (TcpStream, Wire) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        let slot = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-        let connection = Connections::default().open(1, &stream, CancellationToken::new(), slot).unwrap();
-        (client, Wire::new(stream, connection))
-    }
 
     #[tokio::test]
     async fn a_stream_passes_whole_until_it_is_stopped() {
-        let (mut client, wire) = connected().await;
+        let (mut client, stream, connection) = connected().await;
+        let wire = Wire::new(stream, connection);
         let stop = CancellationToken::new();
         let watched = Watched::new(wire, Handshake::new(&Arc::default()));
         let (upgrade, ended) = upgrade_to(watched, stop.clone()).await.unwrap();

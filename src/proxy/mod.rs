@@ -9,6 +9,7 @@
 //! client ── relay ── front ─┬─ CONNECT ── tunnel ─┬─ TLS ── hudsucker ── handler ─┐
 //!                           │                     └─ plain HTTP ─────────────────┼── forward ── answer
 //!                           └─ absolute URL ─────────────────────────────────────┘
+//! client ── reverse listener ── door ── passage ───────────────────── forward ── answer
 //! ```
 
 mod alert;
@@ -26,6 +27,7 @@ mod own_user;
 mod perform;
 mod recording;
 mod relay;
+mod reverse;
 mod root;
 mod sink;
 mod socket_table;
@@ -34,13 +36,14 @@ mod tunnel;
 mod upgrade;
 mod wire;
 
-pub use answer::{Answer, Local};
+pub use answer::{Answer, Local, NoAnswer};
 pub use context::Numbers;
 pub use credential::{Credential, Peer};
 pub use forward::ERROR_HEADER;
 pub use hudsucker::Body;
 pub use perform::{AtEnd, perform};
 pub use relay::{Admission, Deadlines};
+pub use reverse::{Limit, Reverse, Standing, Wanted};
 pub use root::{Root, RootError};
 pub use sink::{BODIES_IN_FLIGHT, CaptureSink, Captures, Received, capture};
 pub use socket_table::{LISTENS, SocketRow, socket_rows};
@@ -50,7 +53,7 @@ use crate::upstream::Descriptors;
 use context::Context;
 use handler::{Handler, NoConnector};
 use leaf::Leaves;
-use relay::Relay;
+use relay::{Entrance, Relay};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -118,10 +121,12 @@ pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationTok
     let slots = Arc::new(Semaphore::new(descriptors.clients));
     let naming = Arc::new(Semaphore::new(descriptors.named));
     let accepted = Arc::default();
+    let entrance = Entrance::Proxy;
     let relay = Relay {
         context: Arc::clone(&context),
         credential,
         admission,
+        entrance,
         deadlines,
         connections,
         accepted,
@@ -132,6 +137,7 @@ pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationTok
         core,
     };
     let relay = Arc::new(relay);
+    context.reverse.belongs_to(&relay);
     context.tasks.spawn(relay::accept(Arc::clone(&relay), listener));
     Ok(Running { address, context, relay, leaf_key })
 }
@@ -157,6 +163,11 @@ impl Running {
     pub fn open_door(&self, listener: TcpListener, peer: Peer) {
         let relay = Relay { admission: Admission::OwnUser(peer), ..(*self.relay).clone() };
         self.context.tasks.spawn(relay::accept(Arc::new(relay), listener));
+    }
+
+    /// The reverse listeners, none at first.
+    pub fn reverse(&self) -> Arc<Reverse> {
+        Arc::clone(&self.context.reverse)
     }
 
     /// The numbers of this run's exchanges, for those that do not come through the proxy.

@@ -122,15 +122,18 @@ impl Account {
         self.expected.retain(|(own, _)| *own != id);
     }
 
-    pub(super) fn tell(&mut self, request: &Request, endpoint: &Endpoint, session: u32, place_of: At, answered: &Answered) {
+    pub(super) fn tell(&mut self, request: &Request, session: u32, place_of: At, answered: &Answered) {
         self.requests += 1;
         let status = answered.reply.status;
+        let endpoint = Endpoint::parse(&request.url);
+        let path = endpoint.as_ref().map(Endpoint::path);
+        let place = || path.map(|path| short(&format!("{} {path}", request.method))).unwrap_or_default();
         let rpc = || request.body.content.json().and_then(|body| body["method"].as_str().map(short));
         let (part, name, interaction, decided) = match &answered.source {
             Source::Elsewhere => {
-                let is_known = self.elsewhere.len() < HOSTS || self.elsewhere.contains_key(endpoint.host());
-                let name = if is_known { endpoint.host() } else { REST };
-                *self.elsewhere.entry(name.to_owned()).or_default() += 1;
+                let host = endpoint.as_ref().map(|endpoint| endpoint.host().to_owned()).unwrap_or_default();
+                let name = if self.elsewhere.len() < HOSTS || self.elsewhere.contains_key(&host) { host } else { REST.to_owned() };
+                *self.elsewhere.entry(name).or_default() += 1;
                 return;
             }
             Source::Assistant(did) => return self.assistance.note(did),
@@ -141,6 +144,7 @@ impl Account {
                 }
                 (Part::Other, None, miss.nearest, None)
             }
+            Source::Fault => (Part::Other, None, None, None),
             Source::Tape { interaction } => (Part::Other, None, Some(*interaction), None),
             Source::Dressed { interaction, decided } => (part_of(decided), name_of(decided), Some(*interaction), Some(decided)),
             Source::Model(decided) => (part_of(decided), name_of(decided), None, Some(decided)),
@@ -150,10 +154,9 @@ impl Account {
             At::Document(kind) => (Part::Discovery, Some(kind.name())),
             At::Elsewhere => (part, name),
         };
+        let what = name.map(str::to_owned).or_else(rpc).unwrap_or_else(place);
         let told = self.sessions.entry(session).or_default();
         if told.len() < TOLD {
-            let place = || short(&format!("{} {}", request.method, endpoint.path()));
-            let what = name.map(str::to_owned).or_else(rpc).unwrap_or_else(place);
             let is_miss = matches!(answered.source, Source::Miss(_));
             told.push(Told { what, part, status, is_miss, interaction, error: decided.and_then(error_of), reason: answered.reason() });
         }
@@ -169,6 +172,7 @@ impl Answered {
             Source::Dressed { interaction, .. } => AnsweredBy::Model { like: Some(*interaction), reasons },
             Source::Model(_) => AnsweredBy::Model { like: None, reasons },
             Source::Assistant(_) => AnsweredBy::Assistant,
+            Source::Fault => AnsweredBy::Fault,
             Source::Elsewhere => AnsweredBy::Elsewhere,
             Source::Miss(miss) => AnsweredBy::Miss { nearest: miss.nearest, reasons: miss.reasons.clone() },
         }

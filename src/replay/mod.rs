@@ -4,7 +4,9 @@
 mod account;
 mod adopt;
 mod assist;
+mod discovery;
 mod dress;
+mod faulty;
 mod issuers;
 mod made;
 mod mcp;
@@ -28,7 +30,7 @@ use account::At;
 use adopt::Presumed;
 use serde_json::{Value, json};
 use servers::Line;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 use tape::Tape;
@@ -50,6 +52,7 @@ pub struct Player {
     pace: Pace,
     policies: Vec<Policies>,
     account: Account,
+    trouble: faulty::Trouble,
 }
 
 /// What may be chosen about a replay.
@@ -111,6 +114,8 @@ pub enum Source {
     },
     /// The model made it.
     Model(Decided),
+    /// A fault, in place of the servers.
+    Fault,
     /// The assistant, in place of the client's model or vendor.
     Assistant(Did),
     /// The host is not on the tape.
@@ -147,21 +152,19 @@ impl Player {
         let script = options.script.clone().unwrap_or_else(|| assist::script_of(&tape));
         let presumed = issuers.iter().map(|id| (*id, Presumed::of(&tape, model.issuer(*id)))).collect();
         let (used, ids) = (HashMap::new(), HashMap::new());
-        let (adoption, pace) = (options.adoption, options.pace);
-        Ok(Self { tape, model, issuers, lines, used, ids, adoption, presumed, script, pace, policies, account })
+        let (adoption, pace, trouble) = (options.adoption, options.pace, faulty::Trouble::default());
+        Ok(Self { tape, model, issuers, lines, used, ids, adoption, presumed, script, pace, policies, account, trouble })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
     pub fn answer(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
-        let Some(endpoint) = Endpoint::parse(&request.url) else {
-            self.account.requests += 1;
-            return elsewhere();
+        let answered = self.troubled(request, session, now);
+        let path = Endpoint::parse(&request.url);
+        let at = match self.model.server_at(&request.url) {
+            Some(_) => At::Mcp,
+            None => path.as_ref().map_or(At::Elsewhere, |endpoint| At::path(endpoint.path())),
         };
-        let server = self.model.server_at(&request.url);
-        let mut answered = self.routed(request, &endpoint, server, session, now);
-        answered.reply.delay = self.delay(&answered.source);
-        let at = if server.is_some() { At::Mcp } else { At::path(endpoint.path()) };
-        self.account.tell(request, &endpoint, session, at, &answered);
+        self.account.tell(request, session, at, &answered);
         answered
     }
 
@@ -175,6 +178,12 @@ impl Player {
         &self.policies
     }
 
+    /// The origins that are answered for: those of the tape and those of the authorization servers that it names.
+    pub fn origins(&self) -> BTreeSet<String> {
+        let named = self.issuers.iter().filter_map(|id| Endpoint::parse(&self.model.issuer(*id).identifier));
+        named.map(|issuer| issuer.origin().to_owned()).chain(self.tape.origins().map(str::to_owned)).collect()
+    }
+
     /// What happened so far.
     pub fn account(&self) -> &Account {
         &self.account
@@ -185,6 +194,13 @@ impl Player {
         &mut self.model
     }
 
+    /// The answer of the servers, as late as it is due.
+    fn paced(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
+        let mut answered = self.routed(request, session, now);
+        answered.reply.delay = self.delay(&answered.source);
+        answered
+    }
+
     /// How long the recorded answer took. That of a stream is in its events.
     fn delay(&self, source: &Source) -> Duration {
         let (Source::Tape { interaction } | Source::Dressed { interaction, .. }) = source else { return Duration::ZERO };
@@ -193,30 +209,34 @@ impl Player {
         if is_stream { Duration::ZERO } else { self.pace.wait(exchange.took.unwrap_or_default()) }
     }
 
-    fn routed(&mut self, request: &Request, endpoint: &Endpoint, server: Option<ServerId>, session: u32, now: Moment) -> Answered {
-        if let Some(id) = server.filter(|_| request.method != "OPTIONS") {
+    fn routed(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
+        let Some(endpoint) = Endpoint::parse(&request.url) else { return elsewhere() };
+        if let Some(id) = self.model.server_at(&request.url).filter(|_| request.method != "OPTIONS") {
             self.account.reached(id);
             return self.mcp(id, request, session, now);
         }
-        if let Some(index) = self.tape.document(&request.method, endpoint) {
+        if let Some(index) = self.tape.document(&request.method, &endpoint) {
             return self.document(index);
         }
-        if let Some(index) = self.tape.behind_bearer(&request.method, endpoint) {
+        if let Some(index) = self.tape.behind_bearer(&request.method, &endpoint) {
             return self.behind_bearer(index, request, now);
         }
-        if let Some(answered) = self.assisted(request, endpoint) {
+        if let Some(answered) = self.assisted(request, &endpoint) {
             return answered;
         }
-        self.adopt_credentials(request, endpoint);
+        self.adopt_credentials(request, &endpoint);
         let answer = self.model.answer(request, now);
         if answer.decided != Decided::NotFound {
-            return dress::dressed(&self.tape, request, endpoint, answer);
+            return dress::dressed(&self.tape, request, &endpoint, answer);
+        }
+        if let Some(index) = self.configuration_at(&endpoint).filter(|_| request.method == "GET") {
+            return self.document(index);
         }
         match () {
-            () if !self.tape.knows(endpoint) => elsewhere(),
+            () if !self.tape.knows(&endpoint) => elsewhere(),
             // Whoever looks for metadata asks in several places.
             () if endpoint.path().contains("/.well-known/") => Answered::whole(&answer.response, Source::Model(Decided::NotFound)),
-            () => self.missed_request(request, endpoint, session),
+            () => self.missed_request(request, &endpoint, session),
         }
     }
 

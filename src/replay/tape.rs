@@ -14,6 +14,7 @@ pub(super) struct Tape {
     behind_bearer: HashMap<(String, String), usize>,
     by_kind: HashMap<(Kind, String), Vec<usize>>,
     by_url: HashMap<String, usize>,
+    kinds: HashMap<(String, String), Kind>,
     by_number: HashMap<u32, usize>,
     origins: HashSet<String>,
 }
@@ -28,6 +29,7 @@ impl Tape {
             behind_bearer: HashMap::new(),
             by_kind: HashMap::new(),
             by_url: HashMap::new(),
+            kinds: HashMap::new(),
             by_number: interactions.iter().enumerate().map(|(index, own)| (own.exchange.number, index)).collect(),
             origins: HashSet::new(),
         };
@@ -49,6 +51,7 @@ impl Tape {
         let Some(status) = exchange.status() else { return };
         self.by_kind.entry((*kind, url.clone())).or_default().push(index);
         let place = (exchange.request.method.clone(), url);
+        self.kinds.insert(place.clone(), *kind);
         match kind {
             // A document that came counts more than a later failure.
             Kind::Prm | Kind::AsMetadata | Kind::OidcConfig | Kind::Jwks | Kind::CimdDoc
@@ -93,6 +96,11 @@ impl Tape {
         self.behind_bearer.get(&(method.to_owned(), endpoint.as_str().to_owned())).copied()
     }
 
+    /// What a request of that method to an endpoint was for.
+    pub(super) fn kind_at(&self, method: &str, endpoint: &Endpoint) -> Option<Kind> {
+        self.kinds.get(&(method.to_owned(), endpoint.as_str().to_owned())).copied()
+    }
+
     /// The last answer of a kind at an endpoint that fits.
     pub(super) fn last_of(&self, kind: Kind, endpoint: &str, fits: impl Fn(&Request, &Response) -> bool) -> Option<usize> {
         let found = self.by_kind.get(&(kind, endpoint.to_owned()))?;
@@ -114,6 +122,11 @@ impl Tape {
     /// True for an endpoint on a scheme, host and port that the tape holds.
     pub(super) fn knows(&self, endpoint: &Endpoint) -> bool {
         self.origins.contains(endpoint.origin())
+    }
+
+    /// The schemes, hosts and ports that the tape holds.
+    pub(super) fn origins(&self) -> impl Iterator<Item = &str> {
+        self.origins.iter().map(String::as_str)
     }
 
     /// An interaction at the same URL, and its method.

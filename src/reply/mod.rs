@@ -1,5 +1,12 @@
-//! Layer 1: what is to be performed towards a client, as plain data. Knows heads and steps; does not know who decided them, and
-//! performs nothing.
+//! Layer 1: what is to be performed towards a client, as plain data: a reply with head and steps, a handshake, the delivery of a
+//! callback. Does not know who decided them, and performs nothing.
+
+mod delivery;
+mod edit;
+mod handshake;
+
+pub use delivery::{Arrival, Delivery, Family};
+pub use handshake::{Flaw, Handshake};
 
 use crate::exchange::{Content, EventStream, Headers, Response};
 use bytes::Bytes;
@@ -20,6 +27,8 @@ pub struct Reply {
     pub steps: Vec<Step>,
     /// What follows the last step.
     pub ending: Ending,
+    /// How the connection breaks in place of all of it, once the delay is over.
+    pub broken: Option<Break>,
 }
 
 /// What becomes of recorded waits.
@@ -48,12 +57,25 @@ pub enum Ending {
     Complete,
     /// The body stays open until one side leaves.
     Open,
+    /// The connection breaks in the middle of the body.
+    Broken(Break),
+}
+
+/// How a connection breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// It is reset (TCP RST).
+    Reset,
+    /// It is closed, as if all had been said.
+    Close,
+    /// It stays open and silent.
+    Stall,
 }
 
 impl Reply {
     /// These steps behind a head that comes at once.
     pub fn of(status: u16, headers: Headers, steps: Vec<Step>, ending: Ending) -> Self {
-        Self { status, headers, delay: Duration::ZERO, steps, ending }
+        Self { status, headers, steps, ending, ..Self::default() }
     }
 
     /// A whole response at once.
@@ -93,6 +115,13 @@ impl Reply {
     }
 }
 
+impl Default for Reply {
+    fn default() -> Self {
+        let headers = Headers::new();
+        Self { status: 200, headers, steps: Vec::new(), ending: Ending::Complete, delay: Duration::ZERO, broken: None }
+    }
+}
+
 impl Pace {
     /// The longest gap between two events where waits are skipped.
     const LONGEST_GAP: Duration = Duration::from_millis(100);
@@ -123,6 +152,7 @@ impl fmt::Debug for Reply {
             .field("delay", &self.delay)
             .field("steps", &self.steps)
             .field("ending", &self.ending)
+            .field("broken", &self.broken)
             .finish()
     }
 }

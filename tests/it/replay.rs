@@ -74,7 +74,7 @@ pub fn authtape(home: &Path) -> Command {
     command
 }
 
-fn kinds(path: &Path) -> Vec<Kind> {
+pub(crate) fn kinds(path: &Path) -> Vec<Kind> {
     Cassette::load(path).unwrap().interactions.iter().map(|interaction| interaction.kind).collect()
 }
 

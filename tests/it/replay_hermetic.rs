@@ -9,13 +9,15 @@ use authtape::demo::{Names, Plan, World};
 use authtape::exchange::Trouble;
 use authtape::proxy::socket_rows;
 use authtape::runner::{Environment, program};
+use nix::sys::socket::{Backlog, listen};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 /// A server that takes connections, counts them and never answers. Its thread ends with the process.
 struct Silent {
@@ -84,6 +86,22 @@ fn an_address_of_the_other_family_and_several_connections_are_told_as_they_are()
     let output = shell(&tape, &[], &format!("{mapped} & {many} & {}; wait", proxied()));
     assert_eq!((output.status.code(), server.accepted()), (Some(1), 300), "{}", talk(&output));
     assert!(talk(&output).contains(&format!("to {}, 300 times", server.address)), "{}", talk(&output));
+}
+
+#[test]
+fn a_connection_that_is_never_taken_counts() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let full = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = full.local_addr().unwrap();
+    // Whoever comes when as many wait gets no answer at all.
+    listen(&full, Backlog::new(0).unwrap()).unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+        waiting.push(stream);
+    }
+    let output = shell(&tape, &[], &format!("{}; {}; exit 0", proxied(), around(address)));
+    assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
+    assert!(talk(&output).contains(&format!("to {address}")), "{}", talk(&output));
 }
 
 #[test]

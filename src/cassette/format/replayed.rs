@@ -107,6 +107,7 @@ pub(super) enum WireBy {
     Tape,
     Model,
     Assistant,
+    Fault,
     Elsewhere,
     Miss,
 }
@@ -140,15 +141,16 @@ impl WireAnswer {
         let wrong = |member, of| Err(Wrong::new("answer", format!("`{member}` belongs to `by: {of}`")));
         match (by, interaction, like, nearest) {
             (WireBy::Tape, None, ..) => return Err(Wrong::new("answer", "`by: tape` without `interaction`")),
-            (WireBy::Model | WireBy::Assistant | WireBy::Elsewhere | WireBy::Miss, Some(_), ..) => return wrong("interaction", "tape"),
-            (WireBy::Tape | WireBy::Assistant | WireBy::Elsewhere | WireBy::Miss, _, Some(_), _) => return wrong("like", "model"),
-            (WireBy::Tape | WireBy::Assistant | WireBy::Elsewhere | WireBy::Model, .., Some(_)) => return wrong("nearest", "miss"),
+            (by, Some(_), ..) if by != WireBy::Tape => return wrong("interaction", "tape"),
+            (by, _, Some(_), _) if by != WireBy::Model => return wrong("like", "model"),
+            (by, .., Some(_)) if by != WireBy::Miss => return wrong("nearest", "miss"),
             _ if !reasons.is_empty() && !matches!(by, WireBy::Model | WireBy::Miss) => return wrong("reasons", "model` or `by: miss"),
             _ => {}
         }
         Ok(match (by, interaction) {
             (WireBy::Tape, Some(interaction)) => AnsweredBy::Tape { interaction },
             (WireBy::Assistant, _) => AnsweredBy::Assistant,
+            (WireBy::Fault, _) => AnsweredBy::Fault,
             (WireBy::Elsewhere, _) => AnsweredBy::Elsewhere,
             (WireBy::Miss, _) => AnsweredBy::Miss { nearest, reasons },
             (WireBy::Model | WireBy::Tape, _) => AnsweredBy::Model { like, reasons },
@@ -170,6 +172,10 @@ pub(super) fn write_answer(answered: &AnsweredBy, yaml: &mut Emitter<'_>) {
         }
         AnsweredBy::Assistant => {
             map.plain("by", "assistant");
+            (None, [].as_slice())
+        }
+        AnsweredBy::Fault => {
+            map.plain("by", "fault");
             (None, [].as_slice())
         }
         AnsweredBy::Elsewhere => {

@@ -112,6 +112,7 @@ fn answered() -> impl Strategy<Value = AnsweredBy> {
         given().prop_map(|(like, reasons)| AnsweredBy::Model { like, reasons }),
         given().prop_map(|(nearest, reasons)| AnsweredBy::Miss { nearest, reasons }),
         Just(AnsweredBy::Assistant),
+        Just(AnsweredBy::Fault),
         Just(AnsweredBy::Elsewhere),
     ]
 }

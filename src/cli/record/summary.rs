@@ -100,7 +100,7 @@ fn print_next(path: &Path, tally: &Tally, terminal: &mut Terminal) {
     terminal.talk("");
     if tally.exchanges() == 0 {
         terminal.error("nothing came through the proxy");
-        terminal.hint("does this client heed proxies at all? `authtape doctor -- CLIENT` says; one that runs already must be started anew");
+        terminal.hint("does this client heed proxies at all? `authtape doctor -- CLIENT` says; --reverse serves one that does not, one that runs already must be started anew");
         return;
     }
     let has = |test: fn(&Kind) -> bool| tally.stored.values().any(|kinds| kinds.keys().any(test));

@@ -1,10 +1,12 @@
 //! The player behind the proxy: requests become plain data, its replies are performed. Reads the clock for it; dials nothing.
 
 use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Request as PlainRequest, Stage, Version};
+use crate::fault::Fired;
 use crate::model::Moment;
-use crate::proxy::{AtEnd, Body, Local, Peer, perform};
+use crate::proxy::{AtEnd, Body, Connection, Local, NoAnswer, Peer, perform};
 use crate::replay::{Account, Player, Policies};
 use crate::upstream::RequestBody;
+use crate::useragent::Plan;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::request::Parts;
@@ -26,6 +28,16 @@ impl Door {
         Self { player: Arc::new(Mutex::new(player)) }
     }
 
+    /// How often each fault fired.
+    pub fn fired(&self) -> Vec<Fired> {
+        locked(&self.player).fired().collect()
+    }
+
+    /// What becomes of redirects back to clients.
+    pub fn plan(self: Arc<Self>) -> Plan {
+        Arc::new(move |delivery| drop(locked(&self.player).deliver(delivery)))
+    }
+
     /// What decides where servers differ.
     pub fn policies(&self) -> Vec<Policies> {
         locked(&self.player).policies().to_vec()
@@ -38,7 +50,12 @@ impl Door {
 }
 
 impl Local for Door {
-    fn answer(&self, peer: Peer, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Failure>> {
+    fn answer(
+        &self,
+        peer: Peer,
+        connection: Arc<Connection>,
+        request: Request<RequestBody>,
+    ) -> BoxFuture<'_, Result<Response<Body>, NoAnswer>> {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let Some(body) = whole(body).await? else { return Ok(too_large()) };
@@ -49,10 +66,7 @@ impl Local for Door {
                 let player = Arc::clone(&self.player);
                 Box::new(move || locked(&player).stream_closed(&stream)) as AtEnd
             });
-            if !answered.reply.delay.is_zero() {
-                tokio::time::sleep(answered.reply.delay).await;
-            }
-            let mut response = perform(answered.reply, at_end);
+            let mut response = perform(answered.reply, connection, at_end).await?;
             // The recording shows it.
             response.extensions_mut().insert(by);
             Ok(response)

@@ -2,15 +2,17 @@
 //! things; `door` is what answers in this process, `hermetic` what the sockets say, `summary` the last screen. Nothing here can dial.
 
 mod door;
+mod faults;
 mod hermetic;
 mod run;
 mod script;
 mod summary;
 
-use super::session::{Gathering, Lab, Started, Troubles, Writer, client, output};
+use super::session::{Gathering, Lab, ReverseOptions, Started, Troubles, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Warning, part_path};
+use crate::fault::Fired;
 use crate::proxy::{Answer, Captures, Peer};
 use crate::record::OpenedUrl;
 use crate::replay::{Account, Adoption, Player, PlayerOptions};
@@ -83,6 +85,9 @@ pub struct ReplayArguments {
     /// Refuse every credential that was not issued here, even where the tape begins logged in
     #[arg(long)]
     no_adopt: bool,
+    /// Break something: NAME, or NAME:KEY=VALUE,… (repeatable; `authtape faults` lists them)
+    #[arg(long, value_name = "NAME[:KEY=VALUE,…]")]
+    fault: Vec<String>,
     /// Fail when the client asks a host that is not on the tape
     #[arg(long)]
     strict: bool,
@@ -95,6 +100,8 @@ pub struct ReplayArguments {
     /// Leave nothing to dial: run authtape and the client in a network namespace with loopback only (Linux)
     #[arg(long)]
     isolate: bool,
+    #[command(flatten)]
+    reverse: ReverseOptions,
     #[command(flatten)]
     client: ClientOptions,
     /// The client and its arguments
@@ -118,7 +125,10 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     }
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
-    let player = player(arguments, terminal)?;
+    let faults = faults::armed(&arguments.fault, arguments.expires_in)?;
+    let mut player = player(arguments, terminal)?;
+    player.arm(faults, arguments.client.last_session()).map_err(|error| faults::refused(&error))?;
+    arguments.reverse.check(Some(&player.origins()))?;
     if arguments.isolate {
         // Before the first thread.
         isolation::enter().map_err(|error| not_isolated(&error))?;
@@ -182,22 +192,28 @@ async fn replay(
     let earlier = Earlier::now();
     let (lab, captures) =
         Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
+    let lab = lab.with_plan(Arc::clone(&door).plan());
+    let servers: Vec<String> = door.account().untouched().map(str::to_owned).collect();
+    let mut reversed = arguments.reverse.open(&lab, &servers, terminal).await?;
     let watch = Watch::start(&earlier, lab.markers(arguments.client.last_session()));
     let header = run::header(arguments, door.policies());
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
     let ended = match arguments.command.split_first() {
         Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &sink.opened(), terminal).await,
-        None => client::serve(&arguments.client, &lab, sink.writer(), terminal).await,
+        None => client::serve(&arguments.client, &lab, sink.writer(), &mut reversed, terminal).await,
     };
+    let limits = lab.reverse().limits();
     let seen = watch.and_then(|watch| watch.stop(&lab.callbacks()));
     lab.close().await;
-    let account = door.account();
+    let (account, fired) = (door.account(), door.fired());
     let header = run::finished(header, &account, seen.as_ref());
     let (ended, troubles) = sink.finish(header, ended).inspect_err(|_| hermetic::print(seen.as_ref(), terminal))?;
     summary::print(arguments, &account, &ended.sessions, seen.as_ref(), terminal);
+    faults::print(&fired, terminal);
     troubles.print("", terminal);
+    reversed.report(&limits, terminal);
     ended.notes.iter().for_each(|note| terminal.warning(note));
-    Ok(exit_of(ended.ended, &account, arguments.strict, seen.as_ref()))
+    Ok(exit_of(ended.ended, &account, arguments.strict, seen.as_ref(), &fired))
 }
 
 /// Where the exchanges of a replay go.
@@ -247,13 +263,13 @@ impl Sink {
 }
 
 /// 1 for what may not pass unseen, whatever the client returned; else the client's own code.
-fn exit_of(ended: Option<Ended>, account: &Account, is_strict: bool, seen: Option<&Report>) -> Exit {
+fn exit_of(ended: Option<Ended>, account: &Account, is_strict: bool, seen: Option<&Report>, fired: &[Fired]) -> Exit {
     let is_missed = account.missed > 0 || account.requests == 0 || account.untouched().next().is_some();
     match ended {
         Some(Ended::TimedOut) => Exit::TIMEOUT,
         _ if hermetic::is_left(seen) => Exit::FINDINGS,
         _ if is_missed || (is_strict && !account.elsewhere.is_empty()) => Exit::FINDINGS,
-        _ if account.assistance.missing().next().is_some() => Exit::FINDINGS,
+        _ if account.assistance.missing().next().is_some() || faults::lies_idle(fired) => Exit::FINDINGS,
         Some(ended) => Exit(ended.exit_code()),
         None => Exit::OK,
     }

@@ -4,6 +4,7 @@
 use super::Writer;
 use super::attended::{self, Attended};
 use super::lab::Lab;
+use super::reverse::Reversed;
 use crate::cassette::Session;
 use crate::cli::shared::ClientOptions;
 use crate::cli::{CliError, Exit, Terminal};
@@ -129,7 +130,13 @@ pub async fn run_all(
 ///
 /// # Errors
 /// The state file for `authtape env` cannot be written.
-pub async fn serve(options: &ClientOptions, lab: &Lab, writer: Option<&Writer>, terminal: &mut Terminal) -> Result<Started, CliError> {
+pub async fn serve(
+    options: &ClientOptions,
+    lab: &Lab,
+    writer: Option<&Writer>,
+    reversed: &mut Reversed,
+    terminal: &mut Terminal,
+) -> Result<Started, CliError> {
     let home = options.home()?;
     let mut stop = Stop::listen().map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot wait for Ctrl-C: {error}")))?;
     let opened = writer.map_or_else(|| channel().0, Writer::opened);
@@ -154,6 +161,7 @@ pub async fn serve(options: &ClientOptions, lab: &Lab, writer: Option<&Writer>, 
     loop {
         tokio::select! {
             () = stop.asked() => break,
+            () = reversed.changed() => reversed.announce(terminal),
             changed = next(&mut trouble) => match changed {
                 Ok(text) => say_trouble(text.as_deref(), terminal),
                 // The writer is gone: nothing more will be recorded.

@@ -55,6 +55,7 @@ fn answer(answered: &AnsweredBy) -> String {
         }
         AnsweredBy::Model { like: None, reasons } => ("answered by the model".to_owned(), reasons.as_slice()),
         AnsweredBy::Assistant => ("answered by the assistant".to_owned(), [].as_slice()),
+        AnsweredBy::Fault => ("answered by a fault, in place of the servers".to_owned(), [].as_slice()),
         AnsweredBy::Elsewhere => ("its host is not in the cassette".to_owned(), [].as_slice()),
         AnsweredBy::Miss { nearest: Some(nearest), reasons } => {
             (format!("{BAD}a miss{BAD:#}: nothing in the cassette answers it; nearest is interaction {nearest}"), reasons.as_slice())

@@ -162,6 +162,7 @@ fn answer(answered: &AnsweredBy) -> String {
         AnsweredBy::Model { like: Some(like), .. } => format!("model ~{like}"),
         AnsweredBy::Model { like: None, .. } => "model".to_owned(),
         AnsweredBy::Assistant => "assistant".to_owned(),
+        AnsweredBy::Fault => "FAULT".to_owned(),
         AnsweredBy::Elsewhere => "elsewhere".to_owned(),
         AnsweredBy::Miss { nearest: Some(nearest), .. } => format!("MISS ~{nearest}"),
         AnsweredBy::Miss { nearest: None, .. } => "MISS".to_owned(),

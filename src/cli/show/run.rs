@@ -10,6 +10,7 @@ pub(super) fn answer(answered: &AnsweredBy) -> Value {
         AnsweredBy::Tape { interaction } => json!({"by": "tape", "interaction": interaction}),
         AnsweredBy::Model { like, reasons } => json!({"by": "model", "like": like, "reasons": reasons}),
         AnsweredBy::Assistant => json!({"by": "assistant"}),
+        AnsweredBy::Fault => json!({"by": "fault"}),
         AnsweredBy::Elsewhere => json!({"by": "elsewhere"}),
         AnsweredBy::Miss { nearest, reasons } => json!({"by": "miss", "nearest": nearest, "reasons": reasons}),
     }

@@ -60,7 +60,9 @@ impl Tape {
         let session = "{mcp-session-id: SCRUBBED0002xxxxxxxx}";
         let result = json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": {"name": "s", "version": "1"}});
         let opened = Self::new().call("", &initialize("1"), &format!(", {session}"), &result);
-        (0..3).fold(opened, |tape, turn| tape.call(session, &tool_call(&json!(turn), "next", &json!({})), "", &text(&format!("answer {turn}"))))
+        (0..3).fold(opened, |tape, turn| {
+            tape.call(session, &tool_call(&json!(turn), "next", &json!({})), "", &text(&format!("answer {turn}")))
+        })
     }
 
     /// Calls with arguments of their own.
@@ -109,7 +111,8 @@ async fn memory_stays_flat() {
     let client = replay.http();
     let ask = async |from: u64, to: u64| {
         let one = async |id: u64| {
-            let answer = json_of(post(&client, "the-bearer-of-this-run", tool_call(&json!(id), "echo", &json!({"n": id % 100})).to_string()));
+            let answer =
+                json_of(post(&client, "the-bearer-of-this-run", tool_call(&json!(id), "echo", &json!({"n": id % 100})).to_string()));
             let answer = answer.await;
             assert_eq!((&answer["id"], &answer["result"]), (&json!(id), &text(&(id % 100).to_string())));
         };
@@ -259,7 +262,8 @@ async fn a_stream_of_megabytes_comes_as_it_is_made() {
     let words = "words of a long report, ".repeat(350);
     tape.text.push_str("response:\n  status: 200\n  headers: [{content-type: text/event-stream}]\n  events:\n");
     for part in 0..1000 {
-        let note = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": format!("{part} {words}")}});
+        let note =
+            json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": format!("{part} {words}")}});
         writeln!(tape.text, "    - {{at: 1ms, json: {note}}}").unwrap();
     }
     // The server never ended it: nobody gets anything who waits for the end.
