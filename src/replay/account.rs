@@ -126,11 +126,12 @@ impl Account {
         self.requests += 1;
         let status = answered.reply.status;
         let endpoint = Endpoint::parse(&request.url);
-        let place = endpoint.as_ref().map(|endpoint| format!("{} {}", request.method, endpoint.path())).unwrap_or_default();
+        let path = endpoint.as_ref().map(Endpoint::path);
+        let place = || path.map(|path| short(&format!("{} {path}", request.method))).unwrap_or_default();
         let rpc = || request.body.content.json().and_then(|body| body["method"].as_str().map(short));
         let (part, name, interaction, decided) = match &answered.source {
             Source::Elsewhere => {
-                let host = endpoint.map(|endpoint| endpoint.host().to_owned()).unwrap_or_default();
+                let host = endpoint.as_ref().map(|endpoint| endpoint.host().to_owned()).unwrap_or_default();
                 let name = if self.elsewhere.len() < HOSTS || self.elsewhere.contains_key(&host) { host } else { REST.to_owned() };
                 *self.elsewhere.entry(name).or_default() += 1;
                 return;
@@ -154,7 +155,7 @@ impl Account {
             At::Elsewhere if part == Part::Mcp => (Part::Other, name),
             At::Elsewhere => (part, name),
         };
-        let what = name.map(str::to_owned).or_else(rpc).unwrap_or(place);
+        let what = name.map(str::to_owned).or_else(rpc).unwrap_or_else(place);
         let told = self.sessions.entry(session).or_default();
         if told.len() < TOLD {
             let is_miss = matches!(answered.source, Source::Miss(_));
@@ -200,9 +201,9 @@ impl Answered {
     }
 }
 
-/// A method comes from the client: only its beginning is kept.
-fn short(method: &str) -> String {
-    method.chars().take(60).collect()
+/// Methods and paths come from the client: only their beginning is kept.
+fn short(text: &str) -> String {
+    text.chars().take(120).collect()
 }
 
 fn part_of_kind(kind: Kind) -> Part {

@@ -12,7 +12,7 @@ use crate::reply::{Ending, Reply};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// How many pairs of ids a caller keeps.
+/// How many pairs of ids a caller keeps at least.
 const KEPT_IDS: usize = 64;
 
 /// What a caller asks for with a JSON-RPC request.
@@ -143,15 +143,14 @@ impl Player {
 
     fn recorded(&mut self, call: &Call<'_>, index: usize) -> Answered {
         let exchange = self.tape.exchange(index);
-        let then = exchange.request.body.content.json().unwrap_or_default().into_owned();
+        let then = exchange.request.body.content.json().unwrap_or_default();
         let ids = self.ids.entry(call.caller.clone()).or_default();
-        if ids.len() == KEPT_IDS {
-            ids.remove(0);
+        if ids.len() == 2 * KEPT_IDS {
+            ids.drain(..KEPT_IDS);
         }
         ids.push((then["id"].clone(), call.message["id"].clone()));
-        let token = |message: &Value| message.pointer("/params/_meta/progressToken").cloned();
-        let (own, now) = (token(&then), token(call.message));
-        let progress = own.as_ref().map(|own| (own, now.as_ref()));
+        let (own, now) = (progress_token(&then), progress_token(call.message));
+        let progress = own.map(|own| (own, now));
         let live = Live { ids, progress, session: call.session, version: call.version, pace: self.pace };
         let (interaction, response) = self.tape.answer(index);
         let reply = rewrite::reply(response, &live, After::Answer);
@@ -235,6 +234,10 @@ impl Player {
         let response = json_response(200, json!({"jsonrpc": "2.0", "id": call.message["id"], "error": error}));
         Answered::whole(&response, Source::Miss(Box::new(miss)))
     }
+}
+
+fn progress_token(message: &Value) -> Option<&Value> {
+    message.pointer("/params/_meta/progressToken")
 }
 
 /// How often this caller made this call before.
