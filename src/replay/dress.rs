@@ -64,7 +64,7 @@ struct Asked<'a> {
 }
 
 /// The recorded answer that says the same.
-fn model_of(tape: &Tape, endpoint: &Endpoint, made: &Response, decided: &Decided) -> Option<usize> {
+pub(super) fn model_of(tape: &Tape, endpoint: &Endpoint, made: &Response, decided: &Decided) -> Option<usize> {
     let url = endpoint.as_str();
     let success = |_: &Request, response: &Response| is_success(response.status);
     let same_error = |error: &str, response: &Response| {
@@ -89,6 +89,7 @@ fn tokens(own: &Value, made: &Value, asked: &Asked<'_>) -> Value {
     for (name, value) in own.as_object().into_iter().flatten() {
         let now = match name.as_str() {
             "access_token" | "expires_in" => made.get(name).cloned(),
+            "id_token" => made.get(name).or(Some(value)).cloned(),
             "refresh_token" => made.get(name).cloned().or_else(|| repeated(value, asked)),
             "scope" => made.get(name).filter(|scope| scope.as_str().is_some_and(|scope| !scope.is_empty())).or(Some(value)).cloned(),
             _ => Some(value.clone()),

@@ -1,6 +1,7 @@
 //! The authorization servers of a tape: from their metadata where it was recorded, from their endpoints where it was not. Policies
 //! come from what the tape shows; the model's stated defaults fill the rest.
 
+use super::jwt::Pattern;
 use super::seed;
 use super::tape::{Tape, is_success};
 use crate::exchange::{Exchange, Response};
@@ -136,6 +137,16 @@ fn lifetimes(policy: &mut IssuerPolicy, codes: &[(&Exchange, &Response)], refres
     if let Some(seconds) = codes.iter().chain(refreshes).filter_map(|(_, response)| lifetime(response)).next_back() {
         policy.access_ttl = Duration::from_secs(seconds);
     }
+    let answers = codes.iter().chain(refreshes).map(|(_, response)| *response);
+    policy.refresh_ttl = answers.filter_map(refresh_lifetime).next_back().map(Duration::from_secs).or(policy.refresh_ttl);
+}
+
+/// How long a refresh token lasts, in seconds: no specification has a member for it, and some servers have one.
+fn refresh_lifetime(response: &Response) -> Option<u64> {
+    let members = Parameters::of(&response.body.content);
+    let said = ["refresh_expires_in", "refresh_token_expires_in"].into_iter().find_map(|name| members.value(name).and_then(Value::as_u64));
+    let signed = || Pattern::of(members.text("refresh_token")?)?.lifetime();
+    said.or_else(signed).filter(|seconds| *seconds > 0)
 }
 
 fn at<'t>(tape: &'t Tape, kind: Kind, url: &'t str) -> impl Iterator<Item = (&'t Exchange, &'t Response)> {

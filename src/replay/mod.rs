@@ -4,14 +4,19 @@
 mod account;
 mod adopt;
 mod dress;
+mod issue;
 mod issuers;
+mod jwt;
+mod key_set;
 mod mcp;
 mod rewrite;
 mod seed;
 mod servers;
+mod signer;
 mod tape;
 
 pub use account::{Account, Miss, Part, Told};
+pub use signer::{Algorithm, Signer, SigningKey};
 
 use crate::cassette::Cassette;
 use crate::exchange::{Content, Headers, Json, JsonStyle, Request, Response};
@@ -20,6 +25,7 @@ use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, Server
 use crate::protocol::Endpoint;
 use crate::reply::Reply;
 use account::At;
+use key_set::KeySet;
 use serde_json::{Value, json};
 use servers::Line;
 use std::collections::HashMap;
@@ -37,6 +43,8 @@ pub struct Player {
     used: HashMap<(ServerId, Caller, Key), usize>,
     /// The ids of recorded calls and of those they answered, for streams that are resumed.
     ids: HashMap<Caller, Vec<(Value, Value)>>,
+    key_sets: Vec<KeySet>,
+    signer: Option<Box<dyn Signer>>,
     adoption: Adoption,
     account: Account,
 }
@@ -128,7 +136,8 @@ impl Player {
             lines.iter().filter(|(_, line)| line.is_spoken_to()).map(|(id, _)| (*id, model.server(*id).resource.clone())),
         );
         let (used, ids) = (HashMap::new(), HashMap::new());
-        Ok(Self { tape, model, issuers, lines, used, ids, adoption: options.adoption, account })
+        let key_sets = issuers.iter().map(|id| KeySet::of(&tape, model.issuer(*id))).collect();
+        Ok(Self { tape, model, issuers, lines, used, ids, key_sets, signer: None, adoption: options.adoption, account })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
@@ -158,11 +167,19 @@ impl Player {
         &mut self.model
     }
 
+    /// The authorization server whose token endpoint this is.
+    fn issuer_at(&self, endpoint: &Endpoint) -> Option<IssuerId> {
+        self.issuers.iter().copied().find(|id| Endpoint::parse(&self.model.issuer(*id).endpoints.token).as_ref() == Some(endpoint))
+    }
+
     fn routed(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
         let Some(endpoint) = Endpoint::parse(&request.url) else { return elsewhere() };
         if let Some(id) = self.model.server_at(&request.url).filter(|_| request.method != "OPTIONS") {
             self.account.reached(id);
             return self.mcp(id, request, session, now);
+        }
+        if let Some(keys) = self.key_set(request, &endpoint) {
+            return keys;
         }
         if let Some(index) = self.tape.document(&request.method, &endpoint) {
             return self.document(index);
@@ -173,6 +190,7 @@ impl Player {
         self.adopt_client(request, &endpoint);
         let answer = self.model.answer(request, now);
         if answer.decided != Decided::NotFound {
+            let answer = self.as_jwts(request, &endpoint, answer, now);
             return dress::dressed(&self.tape, request, &endpoint, answer);
         }
         match () {

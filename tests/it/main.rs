@@ -16,6 +16,8 @@ mod layers;
 mod proxy;
 mod record;
 mod replay;
+mod replay_jwt;
+mod replay_lab;
 mod replay_player;
 mod runner_commands;
 mod runner_jobs;

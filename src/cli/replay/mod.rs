@@ -8,6 +8,7 @@ use super::session::{Lab, Started, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Recorded};
+use crate::keys::KeyRing;
 use crate::proxy::{Answer, Captures, Peer};
 use crate::replay::{Account, Adoption, Player, PlayerOptions};
 use crate::runner::{Ended, Environment};
@@ -58,7 +59,7 @@ pub struct ReplayArguments {
     /// Let access tokens live this many seconds instead of as long as on the tape
     #[arg(long, value_name = "SECONDS")]
     expires_in: Option<u64>,
-    /// Issue the same values in each replay with this number
+    /// Issue the same values in each replay with this number; tokens that are signed differ all the same
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
     /// Refuse every credential that was not issued here, even where the tape begins logged in
@@ -111,7 +112,9 @@ fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player
         expires_in: arguments.expires_in.map(Duration::from_secs),
         adoption: if arguments.no_adopt { Adoption::None } else { Adoption::First },
     };
-    Player::new(cassette, seed(arguments)?, &options)
+    let player = Player::new(cassette, seed(arguments)?, &options);
+    player
+        .map(|player| player.sign_with(Box::new(KeyRing::default())))
         .map_err(|error| CliError::new(Exit::BAD_FILE, format_args!("{}: {error}", arguments.cassette.display())))
 }
 
