@@ -24,8 +24,11 @@ pub(super) fn of(calls: &Calls, message: &Value) -> Nearest {
     let Some(recorded) = calls.by_method.get(method) else {
         let mut methods: Vec<&str> = calls.by_method.keys().map(String::as_str).collect();
         methods.sort_unstable();
-        let known = if methods.is_empty() { "no call at all".to_owned() } else { methods.join(", ") };
-        return Nearest { number: None, reasons: vec![format!("the tape holds no {method} for this server, but {known}")] };
+        let reason = match methods.as_slice() {
+            [] => "the tape holds no call of this server".to_owned(),
+            methods => format!("the tape holds no {method} for this server, but {}", methods.join(", ")),
+        };
+        return Nearest { number: None, reasons: vec![reason] };
     };
     let candidates = recorded.iter().rev().take(LOOKED_AT).map(|own| (own, differences(&own.parameters, &live)));
     // The same name counts more than anything that differs beside it.

@@ -15,6 +15,7 @@ mod mint;
 mod modern;
 mod parameters;
 pub mod policy;
+mod presumed;
 mod register;
 mod resource;
 mod respond;
@@ -216,18 +217,6 @@ impl Model {
     /// The response of the server: 400 or 404.
     pub fn session_of(&self, id: ServerId, request: &Request, access: &Access) -> Result<Option<String>, Box<Response>> {
         self.servers[id.0].live_session(request, access)
-    }
-
-    /// Adds an access token that was issued elsewhere, and its grant.
-    pub fn adopt_access(&mut self, id: IssuerId, value: &str, grant: Grant, now: Moment) -> GrantId {
-        let issuer = &mut self.issuers[id.0];
-        let (audience, scope) = (grant.resources.clone(), grant.scope.clone());
-        let grant = issuer.issued.add(grant);
-        issuer.issued.grant_mut(grant).generation = 1;
-        let expires = now.plus(issuer.policy.access_ttl);
-        let token = AccessToken { grant, generation: 1, audience, scope, issued: now, expires, revoked: false };
-        issuer.issued.access.insert(value.to_owned(), token);
-        grant
     }
 
     /// Says that an open stream has ended.

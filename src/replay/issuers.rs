@@ -35,10 +35,11 @@ pub(super) fn of(tape: &Tape) -> Vec<Described> {
             None => found.push(described(tape, &identifier, &document, form)),
         }
     }
+    let roles = [EndpointRole::Token, EndpointRole::Authorization, EndpointRole::Registration, EndpointRole::Revocation];
     if found.is_empty()
-        && let Some(token) = first(tape, EndpointRole::Token).or_else(|| first(tape, EndpointRole::Authorization))
+        && let Some(shown) = roles.into_iter().find_map(|role| first(tape, role))
     {
-        found.extend(Endpoint::parse(&token).map(|token| generated(tape, token.origin())));
+        found.extend(Endpoint::parse(&shown).map(|shown| generated(tape, shown.origin())));
     }
     found
 }
@@ -95,13 +96,13 @@ fn behaviour(tape: &Tape, issuer: &mut Issuer) -> Vec<String> {
     let mut resources = Vec::new();
     let policy = &mut issuer.policy;
     let registrations: Vec<_> = at(tape, Kind::DcrCreate, &register).collect();
-    for (exchange, response) in &registrations {
-        let asked = Parameters::of(&exchange.request.body.content);
-        let method = asked.text("token_endpoint_auth_method").and_then(AuthMethod::parse);
-        if let Some(method) = method.filter(|method| is_success(response.status) && !policy.auth_methods.contains(method)) {
+    // Real servers take what they do not advertise; what is advertised comes first.
+    let further = [AuthMethod::None, AuthMethod::Post, AuthMethod::Basic];
+    further.into_iter().for_each(|method| {
+        if !policy.auth_methods.contains(&method) {
             policy.auth_methods.push(method);
         }
-    }
+    });
     if !registrations.is_empty() && !registrations.iter().any(|(_, response)| is_success(response.status)) {
         policy.registration = Registration::Closed;
     }

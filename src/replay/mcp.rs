@@ -1,6 +1,7 @@
 //! Requests to an MCP server: the model's gate and checks first, then the recorded answer of the same call, its ids and session
 //! those of the caller.
 
+use super::made::{self, accepted};
 use super::rewrite::{self, After, Live};
 use super::tape::is_success;
 use super::{Answered, Caller, Miss, Player, Source, dress, json_response};
@@ -24,6 +25,7 @@ struct Call<'a> {
     message: &'a Value,
     session: Option<&'a str>,
     version: Option<&'a str>,
+    era: Era,
 }
 
 impl Player {
@@ -73,7 +75,8 @@ impl Player {
         let message = body.as_deref().unwrap_or(&empty);
         let method = message["method"].as_str().unwrap_or_default().to_owned();
         let (is_legacy, is_modern) = self.lines.get(&id).map_or((true, true), |line| (line.is_legacy, line.is_modern));
-        let mut call = Call { server: id, caller: caller_of(access, process), process, message, session: None, version: None };
+        let caller = caller_of(access, process);
+        let mut call = Call { server: id, caller, process, message, session: None, version: None, era: Era::Legacy };
         // The probe of a newer client gets the answer of the older server, which looks neither at headers nor at sessions.
         if method == "server/discover" && is_legacy && !is_modern {
             return self.refused_probe(&call);
@@ -99,7 +102,8 @@ impl Player {
                 call.caller = session.clone().map_or(call.caller, Caller::Session);
                 self.called(&call)
             }
-            Passed::Request { session, .. } => {
+            Passed::Request { session, era } => {
+                call.era = *era;
                 call.caller = session.clone().map_or(call.caller, Caller::Session);
                 self.called(&call)
             }
@@ -125,8 +129,10 @@ impl Player {
             Found::Wild { number, .. } => number,
             Found::Nothing => match line.calls.last(method).filter(|_| is_about_the_server(method)) {
                 Some(index) => index,
-                None if method == "ping" => return pong(call.message),
                 None => {
+                    if let Some(answered) = made::answer(line, call.message, call.era) {
+                        return answered;
+                    }
                     let nearest = line.calls.nearest(call.message);
                     let number = nearest.number.map(|index| self.tape.exchange(index).number);
                     return self.missed(call, number, nearest.reasons);
@@ -245,14 +251,4 @@ fn caller_of(access: &Access, process: u32) -> Caller {
 /// Calls that ask what the server is and has: another client's way to ask gets the same answer.
 fn is_about_the_server(method: &str) -> bool {
     matches!(method, "initialize" | "server/discover" | "subscriptions/listen") || method.ends_with("/list")
-}
-
-fn pong(message: &Value) -> Answered {
-    let response = json_response(200, json!({"jsonrpc": "2.0", "id": message["id"], "result": {}}));
-    Answered::whole(&response, Source::Model(Decided::Mcp { era: Era::Legacy, method: "ping".to_owned() }))
-}
-
-fn accepted(method: String) -> Answered {
-    let response = Response { status: 202, headers: Headers::new(), body: Default::default(), trailers: Headers::new() };
-    Answered::whole(&response, Source::Model(Decided::Mcp { era: Era::Legacy, method }))
 }

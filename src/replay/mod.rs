@@ -8,6 +8,7 @@ mod issue;
 mod issuers;
 mod jwt;
 mod key_set;
+mod made;
 mod mcp;
 mod rewrite;
 mod seed;
@@ -25,6 +26,7 @@ use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, Server
 use crate::protocol::Endpoint;
 use crate::reply::Reply;
 use account::At;
+use adopt::Presumed;
 use key_set::KeySet;
 use serde_json::{Value, json};
 use servers::Line;
@@ -46,6 +48,8 @@ pub struct Player {
     key_sets: Vec<KeySet>,
     signer: Option<Box<dyn Signer>>,
     adoption: Adoption,
+    /// What may be adopted at each authorization server.
+    presumed: HashMap<IssuerId, Presumed>,
     account: Account,
 }
 
@@ -135,9 +139,11 @@ impl Player {
         let account = Account::expecting(
             lines.iter().filter(|(_, line)| line.is_spoken_to()).map(|(id, _)| (*id, model.server(*id).resource.clone())),
         );
+        let presumed = issuers.iter().map(|id| (*id, Presumed::of(&tape, model.issuer(*id)))).collect();
         let (used, ids) = (HashMap::new(), HashMap::new());
         let key_sets = issuers.iter().map(|id| KeySet::of(&tape, model.issuer(*id))).collect();
-        Ok(Self { tape, model, issuers, lines, used, ids, key_sets, signer: None, adoption: options.adoption, account })
+        let adoption = options.adoption;
+        Ok(Self { tape, model, issuers, lines, used, ids, key_sets, signer: None, adoption, presumed, account })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
@@ -187,7 +193,7 @@ impl Player {
         if let Some(index) = self.tape.behind_bearer(&request.method, &endpoint) {
             return self.behind_bearer(index, request, now);
         }
-        self.adopt_client(request, &endpoint);
+        self.adopt_credentials(request, &endpoint);
         let answer = self.model.answer(request, now);
         if answer.decided != Decided::NotFound {
             let answer = self.as_jwts(request, &endpoint, answer, now);

@@ -7,9 +7,10 @@ use crate::matcher::Calls;
 use crate::model::Scope;
 use crate::model::ServerPolicy;
 use crate::model::policy::ResourceMetadata;
-use crate::protocol::{Authorization, Endpoint, Kind, MODERN_SINCE, parse_challenges};
+use crate::protocol::{Authorization, Bearer, Endpoint, Kind, MODERN_SINCE, Parameters, parse_challenges};
 use crate::scrub::is_placeholder;
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// The older revisions, newest first: a server that speaks one speaks those before it.
 const OLDER: &[&str] = &["2025-11-25", "2025-06-18", "2025-03-26"];
@@ -40,6 +41,8 @@ pub(super) struct Line {
     pub(super) is_legacy: bool,
     /// True when it was seen to speak 2026-07-28.
     pub(super) is_modern: bool,
+    /// What it said that it offers, in its latest `initialize` or `server/discover`.
+    pub(super) capabilities: Option<Value>,
     /// True while a bearer may be taken for the one that the tape begins with.
     pub(super) may_adopt: bool,
     requests: usize,
@@ -73,6 +76,20 @@ pub(super) fn of(tape: &Tape) -> Vec<Shown> {
     urls.iter().map(|url| shown(tape, url)).collect()
 }
 
+/// False when the server refused every bearer from before the recording.
+fn takes_presumed(tape: &Tape, own: &[(usize, &Exchange, Kind)]) -> bool {
+    let issued: HashSet<String> = tape
+        .token_answers()
+        .filter_map(|(_, answer)| Some(Parameters::of(&answer.body.content).text("access_token")?.to_owned()))
+        .collect();
+    let presumed = own.iter().filter(|(_, exchange, _)| {
+        let bearer = Bearer::of_headers(&exchange.request.headers);
+        bearer.is_some_and(|bearer| !issued.contains(bearer.token.as_ref()))
+    });
+    let statuses: Vec<u16> = presumed.filter_map(|(_, exchange, _)| exchange.status()).collect();
+    statuses.is_empty() || statuses.iter().any(|status| *status != 401)
+}
+
 fn documents(tape: &Tape) -> impl Iterator<Item = (&Exchange, &Response)> {
     tape.of_kind(Kind::Prm).filter(|(_, response)| is_success(response.status))
 }
@@ -92,7 +109,7 @@ fn shown(tape: &Tape, url: &Endpoint) -> Shown {
     policy.protected = carries || document.is_some() || !line.challenges.is_empty();
     policy.versions = spoken(&line, versions);
     let logs_in = tape.of_kind(Kind::TokenCode).any(|(_, response)| is_success(response.status));
-    line.may_adopt = carries && !logs_in;
+    line.may_adopt = carries && !logs_in && takes_presumed(tape, &own);
     let mut names = Vec::new();
     let mut authorization_servers = Vec::new();
     policy.metadata = match challenged {
@@ -144,6 +161,9 @@ fn note(index: usize, exchange: &Exchange, kind: Kind, line: &mut Line, policy: 
         return;
     }
     let result = messages(response).into_iter().find_map(|message| message.get("result").cloned()).unwrap_or_default();
+    if matches!(method, "initialize" | "server/discover") {
+        line.capabilities = result.get("capabilities").cloned().or(line.capabilities.take());
+    }
     match method {
         "initialize" => {
             line.is_legacy = true;

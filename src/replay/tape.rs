@@ -98,6 +98,12 @@ impl Tape {
         of_kind.filter_map(|own| Some((&own.exchange, own.exchange.response()?)))
     }
 
+    /// Every answered token request.
+    pub(super) fn token_answers(&self) -> impl Iterator<Item = (&Exchange, &Response)> {
+        let of_kind = self.interactions.iter().filter(|own| own.kind.is_token());
+        of_kind.filter_map(|own| Some((&own.exchange, own.exchange.response()?)))
+    }
+
     /// True for an endpoint on a scheme, host and port that the tape holds.
     pub(super) fn knows(&self, endpoint: &Endpoint) -> bool {
         self.origins.contains(endpoint.origin())

@@ -19,6 +19,7 @@ mod replay;
 mod replay_jwt;
 mod replay_lab;
 mod replay_player;
+mod replay_tapes;
 mod runner_commands;
 mod runner_jobs;
 mod runner_process;
