@@ -88,6 +88,8 @@ pub struct ServerPolicy {
     pub origins: Vec<String>,
     /// Whether a bearer is needed at all.
     pub protected: bool,
+    /// The methods that need none all the same: of JSON-RPC, or of HTTP where there is no message.
+    pub open_methods: Vec<String>,
 }
 
 /// Whether a refresh gives a new refresh token.
@@ -177,6 +179,8 @@ pub enum RedirectMatching {
 /// Who gets a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshIssue {
+    /// Every client, whatever it registered.
+    Always,
     /// A client that registered the grant type.
     WhenRegistered,
     /// A grant with the scope `offline_access`.
@@ -308,6 +312,7 @@ impl Default for ServerPolicy {
             required_capabilities: Vec::new(),
             origins: Vec::new(),
             protected: true,
+            open_methods: Vec::new(),
         }
     }
 }

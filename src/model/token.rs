@@ -53,7 +53,8 @@ impl Issuer {
         if !matches!(grant_type, "authorization_code" | "refresh_token" | "client_credentials") {
             return Err(Refusal::new("unsupported_grant_type", "unknown grant type"));
         }
-        if !client.may_use(grant_type) {
+        let may_always = grant_type == "refresh_token" && self.policy.refresh_issue == RefreshIssue::Always;
+        if !may_always && !client.may_use(grant_type) {
             return Err(Refusal::new("unauthorized_client", "the client may not use this grant type"));
         }
         match grant_type {
@@ -195,6 +196,7 @@ impl Issuer {
         let grant = self.issued.grant(id);
         match self.policy.refresh_issue {
             RefreshIssue::Never => false,
+            RefreshIssue::Always => self.client(&grant.client).is_some_and(|client| client.may_use("authorization_code")),
             RefreshIssue::OfflineAccess => grant.scope.has("offline_access"),
             RefreshIssue::WhenRegistered => {
                 self.client(&grant.client).is_some_and(|client| client.may_use("refresh_token") && client.may_use("authorization_code"))

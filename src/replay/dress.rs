@@ -78,7 +78,12 @@ pub(super) fn model_of(tape: &Tape, endpoint: &Endpoint, made: &Response, decide
         }
         Decided::TokenRefused { grant_type, error } => tape.last_of(kind_of(*grant_type), url, |_, response| same_error(error, response)),
         Decided::Revoked => tape.last_of(Kind::Revoke, url, success),
-        Decided::Refused { error } => tape.last_of(Kind::DcrCreate, url, |_, response| same_error(error, response)),
+        Decided::Refused { error } => {
+            let said = tape.last_of(Kind::DcrCreate, url, |_, response| same_error(error, response));
+            // Nobody may register here: the tape's server says so in its own way.
+            let closed = || tape.last_of(Kind::DcrCreate, url, |_, response| matches!(response.status, 401 | 403..=405 | 429 | 501));
+            said.or_else(|| (made.status == 403 || made.status == 429).then(closed).flatten())
+        }
         _ => None,
     }
 }

@@ -1,20 +1,20 @@
 //! The authorization servers of a tape: from their metadata where it was recorded, from their endpoints where it was not. Policies
 //! come from what the tape shows; the model's stated defaults fill the rest.
 
-use super::jwt::Pattern;
+use super::evidence::{Evidence, Verdict};
+use super::policies::{self, Notes};
 use super::seed;
 use super::tape::{Tape, is_success};
-use crate::exchange::{Exchange, Response};
-use crate::model::policy::{AuthMethod, RefreshIssue, Registration, Rotation, WellKnown};
-use crate::model::{Issuer, IssuerPolicy};
-use crate::protocol::{Endpoint, EndpointRole, Kind, Parameters, request_parameters};
+use crate::model::Issuer;
+use crate::model::policy::{AuthMethod, Registration, WellKnown};
+use crate::protocol::{Endpoint, EndpointRole, Kind};
 use serde_json::Value;
-use std::time::Duration;
 
 /// An authorization server, and the resources that clients named to it.
 pub(super) struct Described {
     pub(super) issuer: Issuer,
     pub(super) resources: Vec<String>,
+    pub(super) notes: Notes,
 }
 
 /// The authorization servers that the tape describes, in the order of the tape.
@@ -60,8 +60,8 @@ pub(super) fn generated(tape: &Tape, identifier: &str) -> Described {
             *place = url;
         }
     }
-    let resources = behaviour(tape, &mut issuer);
-    Described { issuer, resources }
+    let (resources, notes) = behaviour(tape, &mut issuer, &[]);
+    Described { issuer, resources, notes }
 }
 
 fn described(tape: &Tape, identifier: &str, document: &Value, form: WellKnown) -> Described {
@@ -85,78 +85,26 @@ fn described(tape: &Tape, identifier: &str, document: &Value, form: WellKnown) -
     if !methods.is_empty() {
         policy.auth_methods = methods;
     }
-    let resources = behaviour(tape, &mut issuer);
-    Described { issuer, resources }
+    let supported = document["scopes_supported"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+    let (resources, notes) = behaviour(tape, &mut issuer, &supported.collect::<Vec<_>>());
+    Described { issuer, resources, notes }
 }
 
 /// What the tape shows the server do. Returns the resources that it accepted.
-fn behaviour(tape: &Tape, issuer: &mut Issuer) -> Vec<String> {
-    let (authorize, token, register) =
-        (issuer.endpoints.authorize.clone(), issuer.endpoints.token.clone(), issuer.endpoints.register.clone());
-    let mut resources = Vec::new();
-    let policy = &mut issuer.policy;
-    let registrations: Vec<_> = at(tape, Kind::DcrCreate, &register).collect();
+fn behaviour(tape: &Tape, issuer: &mut Issuer, supported: &[String]) -> (Vec<String>, Notes) {
     // Real servers take what they do not advertise; what is advertised comes first.
-    let further = [AuthMethod::None, AuthMethod::Post, AuthMethod::Basic];
-    further.into_iter().for_each(|method| {
-        if !policy.auth_methods.contains(&method) {
-            policy.auth_methods.push(method);
-        }
-    });
-    if !registrations.is_empty() && !registrations.iter().any(|(_, response)| is_success(response.status)) {
-        policy.registration = Registration::Closed;
-    }
-    for (exchange, _) in tape.iter().filter(|(_, own)| own.kind == Kind::Authorize).map(|(_, own)| (&own.exchange, ())) {
-        let asked = request_parameters(&exchange.request);
-        if is_at(exchange, &authorize) {
-            policy.require_pkce &= asked.has("code_challenge");
-            resources.extend(asked.text("resource").map(str::to_owned));
+    for method in [AuthMethod::None, AuthMethod::Post, AuthMethod::Basic] {
+        if !issuer.policy.auth_methods.contains(&method) {
+            issuer.policy.auth_methods.push(method);
         }
     }
-    let codes: Vec<_> = at(tape, Kind::TokenCode, &token).filter(|(_, response)| is_success(response.status)).collect();
-    let refreshes: Vec<_> = at(tape, Kind::TokenRefresh, &token).filter(|(_, response)| is_success(response.status)).collect();
-    lifetimes(policy, &codes, &refreshes);
-    for (exchange, _) in codes.iter().chain(&refreshes) {
-        resources.extend(Parameters::of(&exchange.request.body.content).text("resource").map(str::to_owned));
-    }
+    let evidence = Evidence::of(tape, issuer);
+    let notes = policies::take(&evidence, supported, &mut issuer.policy);
+    let accepted = evidence.all().filter(|own| !matches!(own.verdict, Verdict::Refused(_)));
+    let mut resources: Vec<String> = accepted.filter_map(|own| own.resource.clone()).collect();
     resources.sort_unstable();
     resources.dedup();
-    resources
-}
-
-fn lifetimes(policy: &mut IssuerPolicy, codes: &[(&Exchange, &Response)], refreshes: &[(&Exchange, &Response)]) {
-    let issued = |response: &Response, name: &str| Parameters::of(&response.body.content).text(name).map(str::to_owned);
-    if !codes.is_empty() && !codes.iter().any(|(_, response)| issued(response, "refresh_token").is_some()) {
-        policy.refresh_issue = RefreshIssue::Never;
-    }
-    if let Some((exchange, response)) = refreshes.last() {
-        let asked = Parameters::of(&exchange.request.body.content).text("refresh_token").map(str::to_owned);
-        let given = issued(response, "refresh_token");
-        policy.rotation = if given.is_none() || given == asked { Rotation::Never } else { Rotation::Strict };
-    }
-    let lifetime = |response: &Response| Parameters::of(&response.body.content).value("expires_in").and_then(Value::as_u64);
-    if let Some(seconds) = codes.iter().chain(refreshes).filter_map(|(_, response)| lifetime(response)).next_back() {
-        policy.access_ttl = Duration::from_secs(seconds);
-    }
-    let answers = codes.iter().chain(refreshes).map(|(_, response)| *response);
-    policy.refresh_ttl = answers.filter_map(refresh_lifetime).next_back().map(Duration::from_secs).or(policy.refresh_ttl);
-}
-
-/// How long a refresh token lasts, in seconds: no specification has a member for it, and some servers have one.
-fn refresh_lifetime(response: &Response) -> Option<u64> {
-    let members = Parameters::of(&response.body.content);
-    let said = ["refresh_expires_in", "refresh_token_expires_in"].into_iter().find_map(|name| members.value(name).and_then(Value::as_u64));
-    let signed = || Pattern::of(members.text("refresh_token")?)?.lifetime();
-    said.or_else(signed).filter(|seconds| *seconds > 0)
-}
-
-fn at<'t>(tape: &'t Tape, kind: Kind, url: &'t str) -> impl Iterator<Item = (&'t Exchange, &'t Response)> {
-    tape.of_kind(kind).filter(move |(exchange, _)| is_at(exchange, url))
-}
-
-fn is_at(exchange: &Exchange, url: &str) -> bool {
-    let place = Endpoint::parse(&exchange.request.url);
-    place.is_some() && place == Endpoint::parse(url)
+    (resources, notes)
 }
 
 fn first(tape: &Tape, role: EndpointRole) -> Option<String> {

@@ -163,7 +163,9 @@ impl Player {
     fn stream(&mut self, id: ServerId, request: &Request, process: u32, access: &Access, now: Moment) -> Answered {
         let answer = self.model.answer(request, now);
         let streams = self.lines.get(&id).map(|line| line.streams.as_slice()).unwrap_or_default();
-        if !is_success(answer.response.status) || streams.is_empty() {
+        // The model opens streams for sessions only; a server without sessions may have them all the same.
+        let is_sessionless = !request.headers.has("mcp-session-id") && !self.model.server(id).policy.session_required;
+        if streams.is_empty() || !(is_success(answer.response.status) || is_sessionless) {
             return Answered { reply: Reply::whole(&answer.response), source: Source::Model(answer.decided), open: answer.open };
         }
         let session = request.headers.first("mcp-session-id").map(str::to_owned);

@@ -4,12 +4,15 @@
 mod account;
 mod adopt;
 mod dress;
+mod evidence;
+mod gate;
 mod issue;
 mod issuers;
 mod jwt;
 mod key_set;
 mod made;
 mod mcp;
+mod policies;
 mod rewrite;
 mod seed;
 mod servers;
@@ -17,6 +20,7 @@ mod signer;
 mod tape;
 
 pub use account::{Account, Miss, Part, Told};
+pub use policies::{Basis, PolicyNote};
 pub use signer::{Algorithm, Signer, SigningKey};
 
 use crate::cassette::Cassette;
@@ -47,6 +51,7 @@ pub struct Player {
     ids: HashMap<Caller, Vec<(Value, Value)>>,
     key_sets: Vec<KeySet>,
     signer: Option<Box<dyn Signer>>,
+    policies: Vec<PolicyNote>,
     adoption: Adoption,
     /// What may be adopted at each authorization server.
     presumed: HashMap<IssuerId, Presumed>,
@@ -132,7 +137,7 @@ impl Player {
     /// The cassette holds nothing to replay.
     pub fn new(cassette: Cassette, seed: [u8; 32], options: &PlayerOptions) -> Result<Self, PlayerError> {
         let tape = Tape::new(cassette.interactions);
-        let seed::Seeded { model, issuers, lines } = seed::model_of(&tape, seed, options);
+        let seed::Seeded { model, issuers, lines, policies } = seed::model_of(&tape, seed, options);
         if lines.is_empty() && issuers.is_empty() {
             return Err(PlayerError::Empty);
         }
@@ -143,7 +148,7 @@ impl Player {
         let (used, ids) = (HashMap::new(), HashMap::new());
         let key_sets = issuers.iter().map(|id| KeySet::of(&tape, model.issuer(*id))).collect();
         let adoption = options.adoption;
-        Ok(Self { tape, model, issuers, lines, used, ids, key_sets, signer: None, adoption, presumed, account })
+        Ok(Self { tape, model, issuers, lines, used, ids, key_sets, signer: None, policies, adoption, presumed, account })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
@@ -166,6 +171,11 @@ impl Player {
     /// What happened so far.
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// The policies that the replay holds to, and which of them the tape shows.
+    pub fn policies(&self) -> &[PolicyNote] {
+        &self.policies
     }
 
     /// The model, to move its clock or to look at it.

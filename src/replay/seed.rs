@@ -2,6 +2,7 @@
 
 use super::PlayerOptions;
 use super::issuers::{self, Described};
+use super::policies::PolicyNote;
 use super::servers::{self, Line};
 use super::tape::Tape;
 use crate::model::policy::UnnamedAuth;
@@ -14,6 +15,7 @@ pub(super) struct Seeded {
     pub(super) model: Model,
     pub(super) issuers: Vec<IssuerId>,
     pub(super) lines: HashMap<ServerId, Line>,
+    pub(super) policies: Vec<PolicyNote>,
 }
 
 pub(super) fn model_of(tape: &Tape, seed: [u8; 32], options: &PlayerOptions) -> Seeded {
@@ -32,8 +34,9 @@ pub(super) fn model_of(tape: &Tape, seed: [u8; 32], options: &PlayerOptions) -> 
             described.push(issuers::generated(tape, endpoint.origin()));
         }
     }
-    let mut issuers = Vec::new();
-    for Described { mut issuer, resources } in described {
+    let (mut issuers, mut policies) = (Vec::new(), Vec::new());
+    for Described { mut issuer, resources, notes } in described {
+        policies.extend(notes.of(&issuer.identifier));
         issuer.policy.access_ttl = options.expires_in.unwrap_or(issuer.policy.access_ttl);
         issuer.resources.extend(resources);
         issuers.push(model.add_issuer(issuer));
@@ -53,10 +56,11 @@ pub(super) fn model_of(tape: &Tape, seed: [u8; 32], options: &PlayerOptions) -> 
                 .into_iter()
                 .for_each(|name| own.resources.push(name));
         }
+        policies.extend(server.notes.of(&server.url));
         let id = model.add_server(&server.url, &trusted, server.policy);
         lines.insert(id, server.line);
     }
-    Seeded { model, issuers, lines }
+    Seeded { model, issuers, lines, policies }
 }
 
 /// Two spellings of one identifier: a slash at the end does not count.
