@@ -13,6 +13,11 @@ interop *NAME:
     tests/clients/install
     tests/clients/run {{ NAME }}
 
+# Records the tapes of cassettes/ anew, or one of them.
+tapes *NAME:
+    cargo build
+    tests/clients/run --tapes {{ NAME }}
+
 # The figures of the README's table, beside hudsucker alone and mitmdump (AUTHTAPE_MITMDUMP, or on PATH).
 bench *PART:
     cargo bench --bench recording -- {{ PART }}

@@ -12,6 +12,7 @@
 //! | 3 | [`scrub`] | secrets become placeholders, and equal ones stay equal |
 //! | 3 | [`matcher`] | is this call that recorded one, and why not |
 //! | 3 | [`model`] | an authorization server and an MCP server as state machines on a virtual clock |
+//! | 4 | [`assistant`] | scripted answers in place of a client's model and of its vendor |
 //! | 5 | [`record`] | captured exchanges become scrubbed documents |
 //! | 5 | [`replay`] | the player: a tape and the model answer a client |
 //! | 6 | [`keys`] | keys of one run that sign tokens in place of the servers |
@@ -23,6 +24,7 @@
 //! | 9 | [`demo`] | the demonstration |
 //! | 10 | [`cli`] | the command line; the only place that prints |
 
+pub mod assistant;
 pub mod cassette;
 pub mod cli;
 pub mod client;

@@ -198,9 +198,10 @@ table! {
     Stable Anywhere "protocol" P | M => "progresstoken" "tokentype" "nextpagetoken" "pagetoken" "continuationtoken" "synctoken"
         "integrity" "sha256" "checksum" "digest" "dpopjkt";
     Stable Login "protocol" P | M | C => "granttype" "granttypes" "responsetype" "responsetypes" "responsemode" "scope" "scopes" "prompt"
-        "codechallengemethod" "redirecturi" "redirecturis" "resource" "audience" "aud" "iss" "issuer" "error" "tokenendpointauthmethod"
+        "codechallengemethod" "redirecturi" "redirecturis" "resource" "iss" "issuer" "error" "tokenendpointauthmethod"
         "clientname" "clienturi" "softwareid" "softwareversion" "applicationtype" "clientassertiontype" "subjecttokentype"
         "actortokentype" "requestedtokentype" "issuedtokentype" "tokentypehint" "acrvalues" "typ" "alg" "cty" "scp";
+    Stable Login "audience" P | M | C => "audience" "aud";
     Stable Keys "key" M | C => "kid" "kty" "crv" "n" "e" "x" "y" "x5c" "x5t" "x5t#s256" "x5u" "jkt" "jku" "use";
     Stable Envelope "protocol" M => "id" "jsonrpc" "method" "name" "title" "protocolversion" "requestid" "subscriptionid" "type" "mimetype";
 }

@@ -1,6 +1,7 @@
 //! What happened in a replay: each request with what it was answered, misses, hosts that are not on the tape, adopted values and
 //! servers that nobody asked. Holds no value that came over the wire but hosts, paths and names of methods.
 
+use super::assist::Assistance;
 use super::{Answered, Source};
 use crate::exchange::Request;
 use crate::model::{Decided, GrantType, ServerId};
@@ -25,6 +26,8 @@ pub struct Account {
     pub missed: u64,
     /// Requests to hosts that are not on the tape, by host.
     pub elsewhere: BTreeMap<String, u64>,
+    /// What the assistant did.
+    pub assistance: Assistance,
     /// What was taken for a value from before the recording, in words.
     pub adopted: Vec<String>,
     expected: Vec<(ServerId, String)>,
@@ -121,6 +124,7 @@ impl Account {
                 *self.elsewhere.entry(host).or_default() += 1;
                 return;
             }
+            Source::Assistant(did) => return self.assistance.note(did),
             Source::Miss(miss) => {
                 self.missed += 1;
                 if self.misses.len() < KEPT {

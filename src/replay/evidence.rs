@@ -31,6 +31,7 @@ pub(super) struct Registered {
     /// The id, where it succeeded.
     pub(super) id: Option<String>,
     pub(super) method: Option<AuthMethod>,
+    /// True where the client asked to be allowed to refresh.
     pub(super) may_refresh: bool,
     name: Option<String>,
     redirect_uris: Vec<String>,
@@ -139,7 +140,7 @@ impl Registered {
             error: text(&answered, "error"),
             id: text(&answered, "client_id").filter(|_| is_made),
             method: asked.text("token_endpoint_auth_method").and_then(AuthMethod::parse),
-            may_refresh: list("grant_types").iter().any(|own| own == "refresh_token"),
+            may_refresh: asked.texts("grant_types").any(|own| own == "refresh_token"),
             name: text(&asked, "client_name"),
             redirect_uris: list("redirect_uris"),
         })

@@ -3,6 +3,7 @@
 
 mod account;
 mod adopt;
+mod assist;
 mod dress;
 mod evidence;
 mod gate;
@@ -20,9 +21,11 @@ mod signer;
 mod tape;
 
 pub use account::{Account, Miss, Part, Told};
+pub use assist::Assistance;
 pub use policies::{Basis, PolicyNote};
 pub use signer::{Algorithm, Signer, SigningKey};
 
+use crate::assistant::{Did, Script};
 use crate::cassette::Cassette;
 use crate::exchange::{Content, Headers, Json, JsonStyle, Request, Response};
 use crate::matcher::Key;
@@ -55,6 +58,7 @@ pub struct Player {
     adoption: Adoption,
     /// What may be adopted at each authorization server.
     presumed: HashMap<IssuerId, Presumed>,
+    script: Script,
     account: Account,
 }
 
@@ -65,6 +69,8 @@ pub struct PlayerOptions {
     pub expires_in: Option<Duration>,
     /// Whether values from before the recording are taken for those of the tape.
     pub adoption: Adoption,
+    /// What the model does, instead of the tape's first tool calls.
+    pub script: Option<Script>,
 }
 
 /// Whether unknown credentials may be the ones that the tape began with.
@@ -113,6 +119,8 @@ pub enum Source {
     },
     /// The model made it.
     Model(Decided),
+    /// The assistant, in place of the client's model or vendor.
+    Assistant(Did),
     /// The host is not on the tape.
     Elsewhere,
     /// It could not be answered honestly.
@@ -144,11 +152,12 @@ impl Player {
         let account = Account::expecting(
             lines.iter().filter(|(_, line)| line.is_spoken_to()).map(|(id, _)| (*id, model.server(*id).resource.clone())),
         );
+        let script = options.script.clone().unwrap_or_else(|| assist::script_of(&tape));
         let presumed = issuers.iter().map(|id| (*id, Presumed::of(&tape, model.issuer(*id)))).collect();
         let (used, ids) = (HashMap::new(), HashMap::new());
         let key_sets = issuers.iter().map(|id| KeySet::of(&tape, model.issuer(*id))).collect();
         let adoption = options.adoption;
-        Ok(Self { tape, model, issuers, lines, used, ids, key_sets, signer: None, policies, adoption, presumed, account })
+        Ok(Self { tape, model, issuers, lines, used, ids, key_sets, signer: None, policies, adoption, presumed, script, account })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
@@ -178,6 +187,16 @@ impl Player {
         &self.policies
     }
 
+    /// The authorization servers of the tape, in the model.
+    pub fn issuers(&self) -> &[IssuerId] {
+        &self.issuers
+    }
+
+    /// The MCP servers of the tape, in the model.
+    pub fn servers(&self) -> impl Iterator<Item = ServerId> {
+        self.lines.keys().copied()
+    }
+
     /// The model, to move its clock or to look at it.
     pub fn model_mut(&mut self) -> &mut Model {
         &mut self.model
@@ -202,6 +221,9 @@ impl Player {
         }
         if let Some(index) = self.tape.behind_bearer(&request.method, &endpoint) {
             return self.behind_bearer(index, request, now);
+        }
+        if let Some(answered) = self.assisted(request, &endpoint) {
+            return answered;
         }
         self.adopt_credentials(request, &endpoint);
         let answer = self.model.answer(request, now);

@@ -54,7 +54,9 @@ impl Tape {
             {
                 self.documents.insert(place, index);
             }
-            Kind::Userinfo | Kind::AccountApi if is_success(status) => {
+            Kind::Userinfo | Kind::AccountApi
+                if is_success(status) || !(matches!(status, 401 | 403) || self.behind_bearer.contains_key(&place)) =>
+            {
                 self.behind_bearer.insert(place, index);
             }
             _ => {}

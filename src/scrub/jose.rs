@@ -112,6 +112,16 @@ mod tests {
     }
 
     #[test]
+    fn an_audience_that_is_a_known_client_is_that_client() {
+        let mut table = Table::new(1);
+        let client = table.learn("lab-desktop", "client_id", crate::protocol::Role::Linking);
+        let claims = r#"{"aud":["lab-desktop","lab-server"],"azp":"lab-desktop"}"#;
+        let token = format!("{}.{}.{}", encoded(r#"{"alg":"RS256"}"#), encoded(claims), "s".repeat(86));
+        let claims = payload(&rewrite(&mut table, &token, "id_token", ground()).unwrap());
+        assert_eq!(claims, serde_json::json!({"aud": [client, "lab-server"], "azp": client}));
+    }
+
+    #[test]
     fn unsigned_and_encrypted_tokens_keep_their_shape() {
         let mut table = Table::new(1);
         let open = format!("{}.{}.", encoded(r#"{"alg":"none"}"#), encoded(r#"{"aud":"x"}"#));

@@ -20,6 +20,8 @@ pub(super) fn field(table: &mut Table, field: Option<FieldRole>, text: &str, gro
             let role = field.map_or(Role::Secret, |field| field.role);
             sensitive(table, text, label, role, ground)
         }
+        // The audience of an id token is a client id (OpenID Connect Core §2), too short a one to be swept.
+        Some(FieldRole { role: Role::Stable, label: "audience", .. }) => table.known(text).or_else(|| stable(table, text, ground)),
         Some(FieldRole { role: Role::Stable | Role::Volatile, .. }) => stable(table, text, ground),
         None => free(table, text, ground),
     }

@@ -12,18 +12,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-const AUTHTAPE: &str = env!("CARGO_BIN_EXE_authtape");
-const MCP: &str = "http://mcp.demo.localhost/mcp";
+pub const AUTHTAPE: &str = env!("CARGO_BIN_EXE_authtape");
+pub const MCP: &str = "http://mcp.demo.localhost/mcp";
 
 /// A tape of the reference client whose servers are gone, and a caller's home with something to lose.
-struct Tape {
-    folder: TempDir,
+pub struct Tape {
+    pub folder: TempDir,
     /// What the file holds.
     kinds: Vec<Kind>,
 }
 
 impl Tape {
-    fn record(change: impl FnOnce(&mut Plan), client: &[&str]) -> Self {
+    pub fn record(change: impl FnOnce(&mut Plan), client: &[&str]) -> Self {
         let mut plan = Plan { names: Names::MadeUp, seed: [7; 32], ..Plan::default() };
         change(&mut plan);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -41,17 +41,17 @@ impl Tape {
         tape
     }
 
-    fn replay(&self, options: &[&str], client: &[&str]) -> Output {
+    pub fn replay(&self, options: &[&str], client: &[&str]) -> Output {
         let output = authtape(self.folder.path()).arg("replay").args(["tape.yaml"]).args(options).arg("--").args(client).output().unwrap();
         self.check_home();
         output
     }
 
-    fn reference(&self, options: &[&str], client: &[&str]) -> Output {
+    pub fn reference(&self, options: &[&str], client: &[&str]) -> Output {
         self.replay(options, &[&[AUTHTAPE, "client", MCP], client].concat())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -62,7 +62,7 @@ impl Tape {
     }
 }
 
-fn authtape(home: &Path) -> Command {
+pub fn authtape(home: &Path) -> Command {
     let mut command = Command::new(AUTHTAPE);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home).env("TMPDIR", home).current_dir(home);
     command
@@ -72,13 +72,13 @@ fn kinds(path: &Path) -> Vec<Kind> {
     Cassette::load(path).unwrap().interactions.iter().map(|interaction| interaction.kind).collect()
 }
 
-fn talk(output: &Output) -> String {
+pub fn talk(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-const ECHO: &[&str] = &["--list", "--tool", "echo", "--arguments", r#"{"text":"hi"}"#];
+pub const ECHO: &[&str] = &["--list", "--tool", "echo", "--arguments", r#"{"text":"hi"}"#];
 
-fn legacy(plan: &mut Plan) {
+pub fn legacy(plan: &mut Plan) {
     plan.server.versions = vec!["2025-11-25".to_owned()];
 }
 

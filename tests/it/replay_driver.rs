@@ -6,7 +6,7 @@
 use authtape::cassette::{Cassette, Interaction};
 use authtape::exchange::{Content, Exchange, Headers, Outcome, Request, Response};
 use authtape::keys::KeyRing;
-use authtape::model::{Moment, OpenStream};
+use authtape::model::{Moment, OpenStream, Revocation};
 use authtape::protocol::Kind;
 use authtape::replay::{Answered, Player, PlayerOptions, Source};
 use authtape::scrub::is_placeholder;
@@ -38,19 +38,49 @@ pub struct Driver {
     presumed: usize,
 }
 
-/// Sends the whole tape to a player of its own.
-pub fn drive(cassette: &Cassette, seed: u8) -> Differences {
+/// What a server ended by itself: nothing that the client asked for shows why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It ended the access tokens.
+    Access,
+    /// It ended the refresh tokens.
+    Grants,
+    /// It forgot its sessions.
+    Sessions,
+}
+
+/// Sends the whole tape to a player of its own; the acts happen before the interaction of that number.
+pub fn drive(cassette: &Cassette, acts: &[(u32, Ended)], seed: u8) -> Differences {
     let player = Player::new(cassette.clone(), [seed; 32], &PlayerOptions::default()).unwrap().sign_with(Box::new(KeyRing::default()));
     let base = Duration::from_secs(1_800_000_000);
     let (live, redirects, open, differences) = (BTreeMap::new(), Vec::new(), Vec::new(), Differences::default());
     let mut driver = Driver { player, base, live, redirects, open, differences, presumed: 0 };
     for interaction in &cassette.interactions {
+        let number = interaction.exchange.number;
+        acts.iter().filter(|(own, _)| *own == number).for_each(|(_, ended)| driver.end(*ended));
         driver.step(interaction);
     }
     driver.differences
 }
 
 impl Driver {
+    fn end(&mut self, ended: Ended) {
+        let (issuers, servers) = (self.player.issuers().to_vec(), self.player.servers().collect::<Vec<_>>());
+        let model = self.player.model_mut();
+        for id in issuers {
+            let issuer = model.issuer_mut(id);
+            let grants: Vec<_> = issuer.issued.grants().map(|(id, _)| id).collect();
+            match ended {
+                Ended::Access => grants.into_iter().for_each(|grant| issuer.revoke_access(grant)),
+                Ended::Grants => grants.into_iter().for_each(|grant| issuer.issued.revoke(grant, Revocation::Requested)),
+                Ended::Sessions => {}
+            }
+        }
+        if ended == Ended::Sessions {
+            servers.into_iter().for_each(|id| model.server_mut(id).end_sessions());
+        }
+    }
+
     fn step(&mut self, interaction: &Interaction) {
         let Interaction { exchange, kind } = interaction;
         match kind {
@@ -126,6 +156,10 @@ impl Driver {
         if let Some(form) = recorded.body.content.form() {
             let secret = ["refresh_token", "client_id", "client_secret", "token"];
             held.extend(form.iter().filter(|(name, _)| secret.contains(name)).map(|(_, value)| value.to_owned()));
+        }
+        if let Some(json) = recorded.body.content.json() {
+            let secret = ["refresh_token", "client_id", "client_secret", "token"];
+            held.extend(secret.iter().filter_map(|name| json[*name].as_str()).map(str::to_owned));
         }
         for value in held.into_iter().filter(|value| is_placeholder(value)) {
             if !self.live.contains_key(&value) {

@@ -2,6 +2,7 @@
 //! things; `door` is what answers in this process, `summary` the last screen. Nothing here can dial.
 
 mod door;
+mod script;
 mod summary;
 
 use super::session::{Lab, Started, Writer, client, output};
@@ -41,7 +42,9 @@ use std::time::Duration;
     after_help = "Examples:
   authtape replay login.yaml -- claude mcp list
   authtape replay linear.yaml --pty --setup 'claude mcp add --transport http linear https://mcp.linear.app/mcp' \\
-    -- claude mcp login linear"
+    -- claude mcp login linear
+  authtape replay linear.yaml --pty --setup 'claude mcp add …' --setup 'claude mcp login linear' \\
+    -- claude -p 'go' --allowedTools mcp__linear"
 )]
 pub struct ReplayArguments {
     /// The cassette to replay
@@ -65,6 +68,9 @@ pub struct ReplayArguments {
     /// Refuse every credential that was not issued here, even where the tape begins logged in
     #[arg(long)]
     no_adopt: bool,
+    /// What the model does, as a script; without it, the tape's first tool call of each server, then a few words
+    #[arg(long, value_name = "FILE")]
+    assistant: Option<PathBuf>,
     /// Allow --home real: the client may change or delete your own credentials
     #[arg(long)]
     allow_real_home: bool,
@@ -108,7 +114,9 @@ fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player
     if !cassette.warnings.is_empty() {
         terminal.warning(format_args!("{} is not finished; what it holds is replayed", arguments.cassette.display()));
     }
+    let script = arguments.assistant.as_deref().map(script::load).transpose()?;
     let options = PlayerOptions {
+        script,
         expires_in: arguments.expires_in.map(Duration::from_secs),
         adoption: if arguments.no_adopt { Adoption::None } else { Adoption::First },
     };
@@ -196,6 +204,7 @@ fn exit_of(ended: Option<Ended>, account: &Account) -> Exit {
     match ended {
         Some(Ended::TimedOut) => Exit::TIMEOUT,
         _ if account.missed > 0 || account.requests == 0 || account.untouched().next().is_some() => Exit::FINDINGS,
+        _ if account.assistance.missing().next().is_some() => Exit::FINDINGS,
         Some(ended) => Exit(ended.exit_code()),
         None => Exit::OK,
     }

@@ -3,7 +3,7 @@
 use crate::cassette::Session;
 use crate::cli::Terminal;
 use crate::cli::terminal::{GOOD, WARN, one_line};
-use crate::replay::{Account, Part, Told};
+use crate::replay::{Account, Assistance, Part, Told};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -85,6 +85,7 @@ fn refusals(told: &[Told]) -> String {
 }
 
 fn print_others(account: &Account, terminal: &mut Terminal) {
+    print_assistance(&account.assistance, terminal);
     for adopted in &account.adopted {
         terminal.talk(format_args!("adopted: {}, which the tape does not issue", one_line(adopted)));
     }
@@ -97,5 +98,24 @@ fn print_others(account: &Account, terminal: &mut Terminal) {
     }
     if account.requests == 0 {
         terminal.error("nothing came through the proxy");
+    }
+}
+
+fn print_assistance(assistance: &Assistance, terminal: &mut Terminal) {
+    let mut did = Vec::new();
+    if assistance.model > 0 {
+        let called: Vec<String> = assistance.called.iter().take(NAMED).map(|(tool, count)| format!("{tool} ×{count}")).collect();
+        let called = if called.is_empty() { "no tool".to_owned() } else { called.join(", ") };
+        did.push(format!("{} requests to the model answered, {called} called", assistance.model));
+    }
+    if assistance.startup > 0 {
+        did.push(format!("{} start-up calls answered", assistance.startup));
+    }
+    if !did.is_empty() {
+        terminal.talk(format_args!("assistant: {}", one_line(&did.join("; "))));
+    }
+    for (tool, offered) in assistance.missing().take(NAMED) {
+        let offered = if offered.is_empty() { "no tool of an MCP server".to_owned() } else { offered.join(", ") };
+        terminal.error(format_args!("the client offered no tool {} to the model; it offered {}", one_line(tool), one_line(&offered)));
     }
 }

@@ -13,7 +13,7 @@ async function login(clientName) {
         res.end('done');
         if (url.pathname === '/callback') arrived(url.searchParams);
     });
-    await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    await new Promise((resolve) => listener.listen(Number(process.env.LAB_CALLBACK_PORT ?? 0), '127.0.0.1', resolve));
 
     const redirectUrl = `http://localhost:${listener.address().port}/callback`;
     const state = randomBytes(24).toString('base64url');
@@ -25,7 +25,10 @@ async function login(clientName) {
         clientInformation: () => kept.client,
         saveClientInformation: (client) => void (kept.client = client),
         tokens: () => kept.tokens,
-        saveTokens: (tokens) => void (kept.tokens = tokens),
+        async saveTokens(tokens) {
+            if (tokens.id_token) await verify(tokens.id_token, kept.client.client_id);
+            kept.tokens = tokens;
+        },
         codeVerifier: () => kept.verifier,
         saveCodeVerifier: (verifier) => void (kept.verifier = verifier),
         redirectToAuthorization: (url) => void spawn(process.env.BROWSER, [url.href], { stdio: 'ignore' }),
@@ -41,12 +44,23 @@ async function login(clientName) {
     };
 }
 
-// Lists the tools, calls echo and prints what it got.
-async function useTools(client) {
+// Verifies an id token with the keys of its issuer, as OpenID Connect wants it.
+async function verify(idToken, audience) {
+    const jose = require('jose');
+    const { iss: issuer } = jose.decodeJwt(idToken);
+    const configuration = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
+    const keys = jose.createRemoteJWKSet(new URL(configuration.jwks_uri));
+    await jose.jwtVerify(idToken, keys, { issuer, audience });
+    console.log(JSON.stringify({ verified: true }));
+}
+
+// Lists the tools, calls one (echo) and prints what it got.
+async function useTools(client, call = { name: 'echo', arguments: { text: 'hello from the lab' } }) {
     const { tools } = await client.listTools();
     console.log(JSON.stringify({ tools: tools.map(({ name }) => name) }));
-    const { content } = await client.callTool({ name: 'echo', arguments: { text: 'hello from the lab' } });
-    console.log(JSON.stringify({ echo: content[0].text }));
+    const onprogress = ({ progress, total }) => console.log(JSON.stringify({ progress, total }));
+    const { content } = await client.callTool(call, undefined, call.name === 'count' ? { onprogress } : {});
+    console.log(JSON.stringify({ [call.name]: content[0].text }));
 }
 
 module.exports = { login, useTools };

@@ -8,35 +8,41 @@ import sys
 import tempfile
 import time
 
-from . import leaks
+from . import leaks, taping
 from .checks import check
 from .lab import HERE, Failure, certificates
 from .runs import Recorder, run, without_authtape
 from .scenarios import SCENARIOS
+from .tapes import TAPES
 
 
 def main():
     arguments = parse()
-    chosen = [scenario for scenario in SCENARIOS if not arguments.names or scenario.name in arguments.names]
-    unknown = set(arguments.names) - {scenario.name for scenario in chosen}
+    known = TAPES if arguments.tapes else SCENARIOS
+    chosen = [one for one in known if not arguments.names or one.name in arguments.names]
+    unknown = set(arguments.names) - {one.name for one in chosen}
     if unknown:
-        sys.exit(f"interop: no such scenario: {', '.join(sorted(unknown))}")
+        sys.exit(f"interop: no such {'tape' if arguments.tapes else 'scenario'}: {', '.join(sorted(unknown))}")
     leaks.prove()
     authtape = binary()
     with tempfile.TemporaryDirectory(prefix="interop-") as name:
         directory = pathlib.Path(arguments.keep or name).resolve()
         directory.mkdir(parents=True, exist_ok=True)
         certificates(directory)
-        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-            plain_only = arguments.without_authtape
-            passed = list(pool.map(lambda scenario: attempt(scenario, directory, authtape, plain_only), chosen))
+        if arguments.tapes:
+            taping.write_table()
+        # The callbacks of all tapes have one port.
+        with concurrent.futures.ThreadPoolExecutor(1 if arguments.tapes else arguments.jobs) as pool:
+            job = tape_job if arguments.tapes else scenario_job
+            passed = list(pool.map(lambda one: attempt(one.name, job(one, directory, authtape, arguments)), chosen))
     print(f"{sum(passed)} passed, {len(passed) - sum(passed)} failed")
     sys.exit(0 if passed and all(passed) else 1)
 
 
 def parse():
     parser = argparse.ArgumentParser(prog="tests/clients/run", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios to run (all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios to run, or tapes to record (all)")
+    parser.add_argument("--tapes", action="store_true", help="record the tapes of cassettes/ anew instead")
     parser.add_argument("-j", "--jobs", type=int, default=2, help="scenarios at a time (2)")
     parser.add_argument("--keep", metavar="DIR", help="leave cassettes, logs and homes in this new directory")
     parser.add_argument("--without-authtape", action="store_true", help="run the clients only, and print what they request")
@@ -52,22 +58,35 @@ def binary():
     return str(path.resolve())
 
 
-def attempt(scenario, directory, authtape, plain_only):
-    """Runs one scenario and prints one line, or what is wrong."""
+def scenario_job(scenario, directory, authtape, arguments):
+    """Runs one scenario, and with authtape again."""
+
+    def job():
+        plain = run(scenario, directory / f"{scenario.name}-plain", directory, authtape, without_authtape)
+        if arguments.without_authtape:
+            print(scenario.name, *plain.order, sep="\n    ")
+            return
+        recorder = Recorder(authtape, directory / f"{scenario.name}-cassettes")
+        recorded = run(scenario, directory / f"{scenario.name}-recorded", directory, authtape, recorder.record)
+        check(scenario, plain, recorded, recorder)
+
+    return job
+
+
+def tape_job(tape, directory, authtape, _arguments):
+    return lambda: taping.record(tape, directory, authtape)
+
+
+def attempt(name, job):
+    """Does one job and prints one line, or what is wrong."""
     started = time.monotonic()
     try:
-        plain = run(scenario, directory / f"{scenario.name}-plain", directory, authtape, without_authtape)
-        if plain_only:
-            print(scenario.name, *plain.order, sep="\n    ")
-        else:
-            recorder = Recorder(authtape, directory / f"{scenario.name}-cassettes")
-            recorded = run(scenario, directory / f"{scenario.name}-recorded", directory, authtape, recorder.record)
-            check(scenario, plain, recorded, recorder)
+        job()
     except Exception as failure:
         why = str(failure) if isinstance(failure, Failure) else repr(failure)
-        print(f"FAILED {scenario.name}: {why}", flush=True)
+        print(f"FAILED {name}: {why}", flush=True)
         return False
-    print(f"passed {scenario.name} ({time.monotonic() - started:.1f} s)", flush=True)
+    print(f"passed {name} ({time.monotonic() - started:.1f} s)", flush=True)
     return True
 
 

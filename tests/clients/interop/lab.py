@@ -26,6 +26,8 @@ HOSTS = {
     "mcp.ts.test": "ts",
     "auth.ts.test": "ts",
     "mcp.py.test": "py",
+    "mcp.oidc.test": "oidc",
+    "auth.oidc.test": "oidc",
     "api.anthropic.com": "messages",
     "platform.claude.com": "messages",
     "downloads.claude.ai": "messages",
@@ -35,9 +37,10 @@ HOSTS = {
 SERVERS = {
     "ts": (["node", "ts-server.cjs"], {"LAB_MCP": "https://mcp.ts.test", "LAB_AUTH": "https://auth.ts.test"}),
     "py": (["python3", "py_server.py"], {"LAB_MCP": "https://mcp.py.test"}),
+    "oidc": (["node", "oidc-server.cjs"], {"LAB_MCP": "https://mcp.oidc.test", "LAB_AUTH": "https://auth.oidc.test"}),
     "messages": (["python3", "messages_server.py"], {}),
 }
-URLS = {"ts": "https://mcp.ts.test/mcp", "py": "https://mcp.py.test/mcp"}
+URLS = {"ts": "https://mcp.ts.test/mcp", "py": "https://mcp.py.test/mcp", "oidc": "https://mcp.oidc.test/mcp"}
 
 DEADLINE = 60  # seconds, for any one client or wait
 
@@ -146,6 +149,13 @@ class Lab:
             "projects": {str(self.work): {"hasTrustDialogAccepted": True}},
         }
         (self.home / ".claude.json").write_text(json.dumps(state))
+
+    def prepare_account(self, access, refresh):
+        """Stores the tokens of a login to Claude Code's own account, good for a day by their own word."""
+        (self.home / ".claude").mkdir()
+        expires = int((time.time() + 86400) * 1000)
+        login = {"accessToken": access, "refreshToken": refresh, "expiresAt": expires, "scopes": ["user:inference", "user:profile"]}
+        (self.home / ".claude" / ".credentials.json").write_text(json.dumps({"claudeAiOauth": login | {"subscriptionType": "max"}}))
 
     def secrets(self):
         """What the servers issued and received: value → name. Complete once the servers are stopped."""

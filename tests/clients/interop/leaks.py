@@ -13,7 +13,7 @@ import urllib.parse
 
 WINDOW = 12
 # What a placeholder may keep of a value: documented prefixes.
-PREFIXES = re.compile(r"^(sk-ant-api\d\d-)")
+PREFIXES = re.compile(r"^(sk-ant-(?:api|oat|ort)\d\d-)")
 
 
 def found(known, text):

@@ -33,19 +33,20 @@ def sent(interaction):
     """What a request proves knowledge of."""
     request = interaction["request"]
     headers = pairs(request.get("headers"))
-    form = pairs(request.get("form")) or dict(urllib.parse.parse_qsl(str(request.get("text"))))
+    form = pairs(request.get("form")) or request.get("json") or dict(urllib.parse.parse_qsl(str(request.get("text"))))
     query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(request["url"]).query))
     if interaction["kind"].startswith("mcp-") and "authorization" in headers:
         yield "access token", headers["authorization"].split()[1]
     if "mcp-session-id" in headers:
         yield "session id", headers["mcp-session-id"]
-    if interaction["kind"] == "callback":
+    if interaction["kind"] == "callback" and "code" in query:
         yield "code", query["code"]
+    if interaction["kind"] == "callback":
         yield "state", query["state"]
     if interaction["kind"] == "authorize":
         yield "client id", query["client_id"]
     if interaction["kind"].startswith("token-"):
-        yield "client id", form["client_id"]
+        yield "client id", form.get("client_id") or basic(headers["authorization"])
     if interaction["kind"] == "token-code":
         yield "code", form["code"]
         yield "PKCE challenge", challenge(form["code_verifier"])
@@ -57,7 +58,7 @@ def received(interaction):
     """What an interaction introduces."""
     request, response = interaction["request"], interaction.get("response") or {}
     headers, answer = pairs(response.get("headers")), response.get("json") or {}
-    if interaction["kind"] == "dcr-create":
+    if interaction["kind"] == "dcr-create" and "client_id" in answer:
         yield "client id", answer["client_id"]
     if interaction["kind"] == "authorize":
         asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(request["url"]).query))
@@ -67,10 +68,13 @@ def received(interaction):
         if "code" in told:
             yield "code", told["code"]
     if interaction["kind"].startswith("token-"):
-        yield "access token", answer["access_token"]
-        yield "refresh token", answer["refresh_token"]
+        yield from ((name.replace("_", " "), answer[name]) for name in ("access_token", "refresh_token") if name in answer)
     if interaction["kind"] == "mcp-request" and "mcp-session-id" in headers:
         yield "session id", headers["mcp-session-id"]
+
+
+def basic(authorization):
+    return base64.b64decode(authorization.split()[1]).decode().partition(":")[0]
 
 
 def challenge(verifier):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import secrets
+import shlex
 
 from .lab import DRIVERS, Lab, Outcome, run_client
 from .terminal import Screen
@@ -21,17 +22,21 @@ class Run:
 
 def run(scenario, place, certs, authtape, runner):
     """Starts the servers, lets `runner` run each step, ends the servers."""
-    servers = [scenario.server, *(["messages"] if scenario.canned_model else [])]
+    servers = list(dict.fromkeys([scenario.server, *(["messages"] if scenario.canned_model else [])]))
     own = {"key": f"sk-ant-api03-{secrets.token_urlsafe(60)}", "prompt": secrets.token_hex(12)}
+    own |= {"account": f"sk-ant-oat01-{secrets.token_urlsafe(60)}", "renewal": f"sk-ant-ort01-{secrets.token_urlsafe(60)}"}
     with Lab(place, certs, servers, {scenario.server: scenario.options}) as lab:
         tunnel = Tunnel(lab.ports)
         try:
             if scenario.canned_model:
                 lab.prepare_claude(own["key"])
+            if scenario.account:
+                lab.prepare_account(own["account"], own["renewal"])
             outcomes = []
             for number, step in enumerate(scenario.steps):
                 chosen = {name: value.format(**own) for name, value in step.environment.items()}
-                filled = dataclasses.replace(step, command=[part.format(authtape=authtape, **own) for part in step.command])
+                commands = ([part.format(authtape=authtape, **own) for part in command] for command in (step.command, step.setup))
+                filled = dataclasses.replace(step, **dict(zip(("command", "setup"), commands, strict=True)))
                 outcomes.append(runner(scenario, filled, number, lab, tunnel, lab.environment() | chosen))
         finally:
             tunnel.shutdown()
@@ -77,7 +82,7 @@ class Recorder:
         else:
             command += [f"--connect-to={name}=127.0.0.1:{port}" for name, port in lab.ports.items()]
         if step.setup:
-            command += ["--setup", " ".join(step.setup)]
+            command += ["--setup", shlex.join(step.setup)]
         return perform(step, [*command, "--", *step.command], environment, lab, terminal=False)
 
 

@@ -2,22 +2,30 @@
 """A canned model API (api.anthropic.com, platform.claude.com): enough for one turn of Claude Code.
 
 POST /v1/messages calls the tool mcp__lab__echo once and then says a final sentence; every other path answers 404, which
-Claude Code takes calmly. Every request is logged and every key received is noted.
+Claude Code takes calmly. Every request is logged and every key received is noted. With LAB_LOGIN it wants the access token of an
+account, which only a refresh gives: the refresh is `renewed` or `refused`.
 
-Environment: LAB_RECORD, LAB_CERT, LAB_KEY. Prints {"port": N} when it listens.
+Environment: LAB_RECORD, LAB_CERT, LAB_KEY, LAB_LOGIN. Prints {"port": N} when it listens.
 """
 
 import http.server
 import json
 import os
 import re
+import secrets
 import ssl
 import urllib.parse
 
-from witness import log, note
+from witness import log, note, secret
 
 TOOL = "mcp__lab__echo"
 MESSAGE = {"id": "msg_lab", "type": "message", "role": "assistant", "model": "lab", "stop_sequence": None}
+NOT_HERE = {"type": "error", "error": {"type": "not_found_error", "message": "not here"}}
+EXPIRED = {"type": "error", "error": {"type": "authentication_error", "message": "OAuth token has expired. Please refresh it."}}
+GONE = {"error": "invalid_grant", "error_description": "Refresh token not found or invalid"}
+LOGIN = os.environ.get("LAB_LOGIN")
+ACCOUNT = {"uuid": secret("account", secrets.token_hex(16)), "email_address": secret("person", f"{secrets.token_hex(8)}@people.test")}
+GIVEN = set()  # access tokens
 USAGE = {"input_tokens": 1, "output_tokens": 1}
 
 
@@ -58,11 +66,17 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         url = urllib.parse.urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("content-length", 0))).decode(errors="replace")
-        note({name.lower(): value for name, value in self.headers.items()}, url.query, "")
-        if self.command == "POST" and url.path == "/v1/messages":
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        is_token, is_message = url.path == "/v1/oauth/token", url.path == "/v1/messages"
+        note(headers, url.query, body if is_token else "")
+        if LOGIN and self.command == "POST" and is_token:
+            self.renew(json.loads(body))
+        elif LOGIN and is_message and headers.get("authorization", "").partition(" ")[2] not in GIVEN:
+            self.json(401, EXPIRED)
+        elif self.command == "POST" and is_message:
             self.message(json.loads(body))
         else:
-            self.answer(404, "application/json", '{"type":"error","error":{"type":"not_found_error","message":"not here"}}')
+            self.json(404, NOT_HERE)
         log(self.command, self.headers.get("host"), url.path, None, self.status)
 
     do_POST = do_PUT = do_HEAD = do_GET
@@ -73,7 +87,19 @@ class Answer(http.server.BaseHTTPRequestHandler):
             events = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in streamed(block))
             self.answer(200, "text/event-stream", events)
         else:
-            self.answer(200, "application/json", json.dumps(whole(block)))
+            self.json(200, whole(block))
+
+    def renew(self, request):
+        """A refresh of the account's tokens."""
+        if LOGIN == "refused":
+            return self.json(400, GONE)
+        access, refresh = (secret(what, f"sk-ant-{what}01-{secrets.token_urlsafe(60)}") for what in ("oat", "ort"))
+        GIVEN.add(access)
+        tokens = {"access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": 28800}
+        self.json(200, tokens | {"scope": request.get("scope", "user:inference user:profile"), "account": ACCOUNT})
+
+    def json(self, status, value):
+        self.answer(status, "application/json", json.dumps(value))
 
     def answer(self, status, content_type, text):
         self.status = status

@@ -3,7 +3,8 @@
 server/discover) and the older sessions, registration, PKCE, refresh with rotation, revocation, JWT access tokens, a login
 in two redirects, one tool.
 
-Environment: LAB_RECORD, LAB_CERT, LAB_KEY, LAB_MCP (origin); LAB_ACCESS_TTL (seconds, 3600).
+Environment: LAB_RECORD, LAB_CERT, LAB_KEY, LAB_MCP (origin); LAB_ACCESS_TTL (seconds, 3600);
+LAB_TOOLS=strict (a tool that refuses its parameters).
 Prints {"port": N} when it listens.
 """
 
@@ -21,6 +22,8 @@ from mcp.server.auth.provider import AccessToken, AuthorizationCode, RefreshToke
 from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions, RevocationOptions
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.auth import OAuthToken
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS
 from starlette.responses import RedirectResponse
 from witness import Witness, secret
 
@@ -118,6 +121,14 @@ def application():
     @server.tool(description="Returns its text")
     def echo(text: str) -> str:
         return f"echo: {text}"
+
+    if os.environ.get("LAB_TOOLS") == "strict":
+
+        @server.tool(description="Wants a text of digits")
+        def dial(text: str) -> str:
+            if not text.isdigit():
+                raise MCPError(code=INVALID_PARAMS, message="text must hold digits only")
+            return f"dialled {text}"
 
     server.custom_route("/consent", methods=["GET"])(provider.consent)
     unguarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)

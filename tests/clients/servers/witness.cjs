@@ -3,6 +3,7 @@
 //   {"request": N, "method", "host", "path", "detail", "status"}   every request, when its answer is over
 // The checks hold a recording against these lines, so nothing here is taken from authtape.
 'use strict';
+const { randomBytes } = require('node:crypto');
 const fs = require('node:fs');
 
 const record = fs.openSync(process.env.LAB_RECORD, 'a');
@@ -55,4 +56,8 @@ function parsed(type, text) {
     return undefined;
 }
 
-module.exports = { secret, witness };
+// Secrets no client asks for, in places no specification names.
+const plants = process.env.LAB_PLANT !== 'no';
+const plant = (where) => secret(`planted in ${where}`, randomBytes(24).toString('base64url'));
+
+module.exports = { plant, plants, secret, witness };
