@@ -22,6 +22,7 @@ mod replay_jwt;
 mod replay_lab;
 mod replay_player;
 mod replay_self;
+mod replay_strict;
 mod replay_tapes;
 mod runner_commands;
 mod runner_jobs;
