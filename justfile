@@ -20,7 +20,7 @@ tapes *NAME:
 
 # The figures of the README's table, beside hudsucker alone and mitmdump (AUTHTAPE_MITMDUMP, or on PATH).
 bench *PART:
-    cargo bench --bench recording -- {{ PART }}
+    cargo bench --bench budgets -- {{ PART }}
 
 # Licences, sources and duplicate versions of what we depend on.
 deny:

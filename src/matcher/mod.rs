@@ -7,48 +7,27 @@ mod nearest;
 
 pub use nearest::Nearest;
 
-use canonical::{fits, parameters, text};
+use canonical::{Places, text, wild_places};
+use nearest::Recent;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::fmt;
 
 /// The recorded calls of one server, in the order of the tape, by the numbers that the caller gave them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Calls {
-    by_text: HashMap<Key, Vec<usize>>,
-    by_method: HashMap<String, Vec<Recorded>>,
-    /// Calls whose parameters hold a wild text, by method and by the name that is called.
-    wild: HashMap<(String, String), Vec<Recorded>>,
+    by_text: HashMap<Vec<u8>, Vec<usize>>,
+    /// Calls whose parameters hold wild texts, by method, and then by the places where those stand: tapes have few sets of them.
+    wild: HashMap<String, Vec<Masked>>,
+    by_method: HashMap<String, Recent>,
 }
 
-/// What makes two calls the same: the method, and the parameters in canonical form.
-pub type Key = (String, String);
-
-/// A recorded call.
-#[derive(Clone)]
-struct Recorded {
-    number: usize,
-    parameters: Value,
-}
-
-/// What was found for a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found<'c> {
-    /// The same calls, in the order of the tape; never empty. The key counts their occurrence.
-    Same {
-        /// Their numbers.
-        numbers: &'c [usize],
-        /// The key of the call.
-        key: Key,
-    },
-    /// A call whose wild texts stand for what is asked for here.
-    Wild {
-        /// Its number.
-        number: usize,
-        /// The key of the call.
-        key: Key,
-    },
-    /// No such call.
-    Nothing,
+/// Calls with wild texts at the same places.
+#[derive(Clone, Default)]
+struct Masked {
+    places: Places,
+    /// By canonical text without the wild ones.
+    by_text: HashMap<Vec<u8>, Vec<usize>>,
 }
 
 /// A text of a tape that stands for any text: a placeholder.
@@ -58,32 +37,40 @@ impl Calls {
     /// Adds a recorded call. `number` is the caller's name for it and grows.
     pub fn add(&mut self, number: usize, message: &Value, is_wild: IsWild) {
         let Some(method) = message["method"].as_str() else { return };
-        let parameters = parameters(message);
-        let recorded = Recorded { number, parameters };
-        let key = (method.to_owned(), text(&recorded.parameters));
-        if canonical::has_wild(&recorded.parameters, is_wild) {
-            self.wild.entry((method.to_owned(), called(&recorded.parameters))).or_default().push(recorded.clone());
+        let parameters = &message["params"];
+        let same = self.by_text.entry(text(method, parameters, &Places::new())).or_default();
+        same.push(number);
+        let recent = self.by_method.entry(method.to_owned()).or_default();
+        recent.add(number, parameters, same.len() == 1);
+        let places = wild_places(parameters, is_wild);
+        if places.is_empty() {
+            return;
         }
-        self.by_text.entry(key).or_default().push(number);
-        self.by_method.entry(method.to_owned()).or_default().push(recorded);
+        let all = self.wild.entry(method.to_owned()).or_default();
+        let at = all.iter().position(|masked| masked.places == places).unwrap_or_else(|| {
+            all.push(Masked { places, by_text: HashMap::new() });
+            all.len() - 1
+        });
+        let masked = &mut all[at];
+        masked.by_text.entry(text(method, parameters, &masked.places)).or_default().push(number);
     }
 
-    /// The recorded calls that are this one.
-    pub fn find(&self, message: &Value, is_wild: IsWild) -> Found<'_> {
-        let Some(method) = message["method"].as_str() else { return Found::Nothing };
-        let parameters = parameters(message);
-        let key = (method.to_owned(), text(&parameters));
-        if let Some(numbers) = self.by_text.get(&key) {
-            return Found::Same { numbers, key };
-        }
-        let wild = self.wild.get(&(method.to_owned(), called(&parameters)));
-        let found = wild.and_then(|recorded| recorded.iter().find(|own| fits(&own.parameters, &parameters, is_wild)));
-        found.map_or(Found::Nothing, |own| Found::Wild { number: own.number, key })
+    /// The recorded calls that are this one, in the order of the tape; never empty. Those whose wild texts stand for what is asked
+    /// for here come into question where none says just this.
+    pub fn find(&self, message: &Value) -> Option<&[usize]> {
+        let method = message["method"].as_str()?;
+        let parameters = &message["params"];
+        let same = self.by_text.get(&text(method, parameters, &Places::new()));
+        let wild = || {
+            let mut all = self.wild.get(method)?.iter();
+            all.find_map(|masked| masked.by_text.get(&text(method, parameters, &masked.places)))
+        };
+        same.or_else(wild).map(Vec::as_slice)
     }
 
     /// The last recorded call of a method.
     pub fn last(&self, method: &str) -> Option<usize> {
-        self.by_method.get(method)?.last().map(|recorded| recorded.number)
+        self.by_method.get(method).map(Recent::last)
     }
 
     /// True when no call is recorded.
@@ -97,15 +84,10 @@ impl Calls {
     }
 }
 
-/// What a call names: the tool, the prompt, the resource.
-fn called(parameters: &Value) -> String {
-    parameters["name"].as_str().or_else(|| parameters["uri"].as_str()).unwrap_or_default().to_owned()
-}
-
-/// Parameters may be anything a person says: only their size is shown.
-impl std::fmt::Debug for Recorded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Recorded({})", self.number)
+/// Calls may hold anything a person says: only their number is shown.
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Calls({} different)", self.by_text.len())
     }
 }
 

@@ -179,7 +179,7 @@ pub enum RedirectMatching {
 /// Who gets a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshIssue {
-    /// Every client, whatever it registered.
+    /// Every client of the authorization code flow, whatever it registered.
     Always,
     /// A client that registered the grant type.
     WhenRegistered,

@@ -53,8 +53,8 @@ impl Issuer {
         if !matches!(grant_type, "authorization_code" | "refresh_token" | "client_credentials") {
             return Err(Refusal::new("unsupported_grant_type", "unknown grant type"));
         }
-        let may_always = grant_type == "refresh_token" && self.policy.refresh_issue == RefreshIssue::Always;
-        if !may_always && !client.may_use(grant_type) {
+        let may_use = client.may_use(grant_type) || (grant_type == "refresh_token" && self.always_gives_refresh(&client));
+        if !may_use {
             return Err(Refusal::new("unauthorized_client", "the client may not use this grant type"));
         }
         match grant_type {
@@ -195,13 +195,17 @@ impl Issuer {
     fn is_due_refresh(&self, id: GrantId) -> bool {
         let grant = self.issued.grant(id);
         match self.policy.refresh_issue {
+            RefreshIssue::Always => self.client(&grant.client).is_some_and(|client| self.always_gives_refresh(client)),
             RefreshIssue::Never => false,
-            RefreshIssue::Always => self.client(&grant.client).is_some_and(|client| client.may_use("authorization_code")),
             RefreshIssue::OfflineAccess => grant.scope.has("offline_access"),
             RefreshIssue::WhenRegistered => {
                 self.client(&grant.client).is_some_and(|client| client.may_use("refresh_token") && client.may_use("authorization_code"))
             }
         }
+    }
+
+    fn always_gives_refresh(&self, client: &Client) -> bool {
+        self.policy.refresh_issue == RefreshIssue::Always && client.may_use("authorization_code")
     }
 
     /// The current generation again, for a client whose answer was lost.

@@ -27,6 +27,7 @@ mod recording;
 mod relay;
 mod root;
 mod sink;
+mod socket_table;
 mod tee;
 mod tunnel;
 mod upgrade;
@@ -41,6 +42,7 @@ pub use perform::{AtEnd, perform};
 pub use relay::{Admission, Deadlines};
 pub use root::{Root, RootError};
 pub use sink::{BODIES_IN_FLIGHT, CaptureSink, Captures, Received, capture};
+pub use socket_table::{LISTENS, SocketRow, socket_rows};
 pub use wire::{Connection, Connections};
 
 use crate::upstream::Descriptors;

@@ -1,8 +1,9 @@
 //! Whether the process at the other end of a loopback connection runs under our own user: Linux says so in `/proc/net/tcp`
 //! and `tcp6`. Elsewhere the answer is always no.
 
+use super::socket_table::{canonical, socket_rows};
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// True when the peer's socket belongs to our user. Reads files of the kernel: not for an async thread.
 pub(super) fn owns(peer: SocketAddr, proxy: SocketAddr) -> bool {
@@ -16,41 +17,13 @@ pub(super) fn owns(peer: SocketAddr, proxy: SocketAddr) -> bool {
 /// The user of the socket that is bound to `local` and connected to `remote`.
 fn owner(table: &str, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
     let (local, remote) = (canonical(local), canonical(remote));
-    table.lines().skip(1).find_map(|line| {
-        // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid …
-        let mut fields = line.split_ascii_whitespace().skip(1);
-        if address(fields.next()?)? != local || address(fields.next()?)? != remote {
-            return None;
-        }
-        fields.nth(4)?.parse().ok()
-    })
-}
-
-/// The kernel prints each 32-bit word of an address in the byte order of the machine.
-fn address(text: &str) -> Option<SocketAddr> {
-    let (words, port) = text.split_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let mut bytes = Vec::with_capacity(16);
-    for start in (0..words.len()).step_by(8) {
-        bytes.extend(u32::from_str_radix(words.get(start..start + 8)?, 16).ok()?.to_ne_bytes());
-    }
-    let ip = match bytes.len() {
-        4 => IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?),
-        16 => IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?),
-        _ => return None,
-    };
-    Some(canonical(SocketAddr::new(ip, port)))
-}
-
-/// An IPv4 address within IPv6 is the IPv4 address.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+    socket_rows(table).find(|row| (row.local, row.remote) == (local, remote)).map(|row| row.uid)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 
     const TABLE: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1C20 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1

@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 /// Bytes of bodies kept in memory at once, those queued to the recorder included; past it, bodies are stored cut.
 pub const BODIES_IN_FLIGHT: usize = 32 << 20;
@@ -18,6 +19,8 @@ const HEAVY: usize = BODIES_IN_FLIGHT / 2;
 /// A new request waits while the oldest queued message is older than this: what was forwarded a tenth of a second ago has to be
 /// in the file, on a slow machine too.
 const OLD: Duration = Duration::from_millis(20);
+/// But not longer than this, for age alone: a receiver that works on something large, or hangs, holds nobody up.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// How long messages gather once the receiver had to wait: a wake-up for each would cost more than the work.
 const GATHER: Duration = Duration::from_millis(1);
 
@@ -152,20 +155,16 @@ impl CaptureSink {
         self.queue().kept.fetch_sub(bytes, SeqCst);
     }
 
-    /// Waits until the receiver has caught up enough for another request.
+    /// Waits until the receiver has caught up enough for another request: a tenth of a second if it is late, and as long as it
+    /// takes if the queue may not grow.
     pub async fn room(&self) {
         let queue = self.queue();
         if !queue.is_crowded() {
             return;
         }
         let _counted = Counted::new(&queue.requests);
-        loop {
-            let mut roomy = pin!(queue.room.notified());
-            roomy.as_mut().enable();
-            if !queue.is_crowded() {
-                return;
-            }
-            roomy.await;
+        if timeout(PATIENCE, queue.until(|queue| !queue.is_crowded())).await.is_err() {
+            queue.until(|queue| !queue.is_full()).await;
         }
     }
 
@@ -293,9 +292,27 @@ impl Queue {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(NONE - 1)
     }
 
+    /// True while the receiver is behind.
     fn is_crowded(&self) -> bool {
-        let is_late = || self.attended.load(SeqCst) && self.lag() > OLD;
-        !self.abandoned.load(SeqCst) && (self.messages.load(SeqCst) > CROWDED || self.bytes.load(SeqCst) > HEAVY || is_late())
+        let is_late = || self.attended.load(SeqCst) && self.lag() > OLD && !self.abandoned.load(SeqCst);
+        self.is_full() || is_late()
+    }
+
+    /// True while the queue may not grow.
+    fn is_full(&self) -> bool {
+        !self.abandoned.load(SeqCst) && (self.messages.load(SeqCst) > CROWDED || self.bytes.load(SeqCst) > HEAVY)
+    }
+
+    /// Waits for a change of the queue that makes this so.
+    async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+        loop {
+            let mut roomy = pin!(self.room.notified());
+            roomy.as_mut().enable();
+            if is_so(self) {
+                return;
+            }
+            roomy.await;
+        }
     }
 
     /// The age of the oldest message that is not dealt with.
@@ -308,7 +325,7 @@ impl Queue {
 
     /// Lets waiting requests look again.
     fn let_in(&self) {
-        if self.requests.load(SeqCst) > 0 && !self.is_crowded() {
+        if self.requests.load(SeqCst) > 0 && !self.is_full() {
             self.room.notify_waiters();
         }
     }

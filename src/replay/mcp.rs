@@ -6,12 +6,11 @@ use super::rewrite::{self, After, Live};
 use super::tape::is_success;
 use super::{Answered, Caller, Miss, Player, Source, dress, json_response};
 use crate::exchange::{Headers, Request, Response};
-use crate::matcher::{Found, Key};
 use crate::model::{Access, Decided, Moment, Passed, ServerId};
 use crate::protocol::{Bearer, Endpoint, Era, parse_challenges};
 use crate::reply::{Ending, Reply};
-use crate::scrub::is_placeholder;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// How many pairs of ids a caller keeps.
 const KEPT_IDS: usize = 64;
@@ -124,10 +123,9 @@ impl Player {
     fn called(&mut self, call: &Call<'_>) -> Answered {
         let Some(line) = self.lines.get(&call.server) else { return self.missed(call, None, Vec::new()) };
         let method = call.message["method"].as_str().unwrap_or_default();
-        let index = match line.calls.find(call.message, is_placeholder) {
-            Found::Same { numbers, key } => numbers[turn(&mut self.used, call, key).min(numbers.len() - 1)],
-            Found::Wild { number, .. } => number,
-            Found::Nothing => match line.calls.last(method).filter(|_| is_about_the_server(method)) {
+        let index = match line.calls.find(call.message) {
+            Some(numbers) => numbers[turn(&mut self.used, call, numbers[0]).min(numbers.len() - 1)],
+            None => match line.calls.last(method).filter(|_| is_about_the_server(method)) {
                 Some(index) => index,
                 None => {
                     if let Some(answered) = made::answer(line, call.message, call.era) {
@@ -170,7 +168,7 @@ impl Player {
         }
         let session = request.headers.first("mcp-session-id").map(str::to_owned);
         let caller = session.map_or_else(|| caller_of(access, process), Caller::Session);
-        let used = self.used.entry((id, caller, ("GET".to_owned(), String::new()))).or_default();
+        let used = self.used.entry((id, caller, None)).or_default();
         let index = streams[(*used).min(streams.len() - 1)];
         *used += 1;
         let (interaction, response) = self.tape.answer(index);
@@ -238,10 +236,10 @@ impl Player {
 }
 
 /// How often this caller made this call before.
-fn turn(used: &mut std::collections::HashMap<(ServerId, Caller, Key), usize>, call: &Call<'_>, key: Key) -> usize {
+fn turn(used: &mut HashMap<(ServerId, Caller, Option<usize>), usize>, call: &Call<'_>, first: usize) -> usize {
     // `initialize` begins a session, so it is counted by the process that begins it.
     let caller = if call.session.is_some() { Caller::Process(call.process) } else { call.caller.clone() };
-    let count = used.entry((call.server, caller, key)).or_default();
+    let count = used.entry((call.server, caller, Some(first))).or_default();
     *count += 1;
     *count - 1
 }

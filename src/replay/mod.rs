@@ -28,7 +28,6 @@ pub use signer::{Algorithm, Signer, SigningKey};
 use crate::assistant::{Did, Script};
 use crate::cassette::Cassette;
 use crate::exchange::{Content, Headers, Json, JsonStyle, Request, Response};
-use crate::matcher::Key;
 use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, ServerId};
 use crate::protocol::Endpoint;
 use crate::reply::Reply;
@@ -48,8 +47,8 @@ pub struct Player {
     model: Model,
     issuers: Vec<IssuerId>,
     lines: HashMap<ServerId, Line>,
-    /// How often a call was answered, by who calls.
-    used: HashMap<(ServerId, Caller, Key), usize>,
+    /// How often a call was answered, by who calls and by the first place of that call on the tape; without one, a stream.
+    used: HashMap<(ServerId, Caller, Option<usize>), usize>,
     /// The ids of recorded calls and of those they answered, for streams that are resumed.
     ids: HashMap<Caller, Vec<(Value, Value)>>,
     key_sets: Vec<KeySet>,

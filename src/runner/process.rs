@@ -230,6 +230,8 @@ impl Running {
         match notice {
             Notice::Child => {}
             Notice::Resumed => self.resumed(),
+            // A terminal that the client shares with us tells it by itself.
+            Notice::Resized => self.pumps.iter().for_each(Pumps::fit),
             Notice::PassOn(signal) => {
                 self.family.signal_group(*signal);
                 if matches!(signal, Signal::SIGTERM | Signal::SIGHUP) {

@@ -1,9 +1,11 @@
 //! A terminal for a client where we have none: what it prints goes to a writer, what it reads comes from an [`Input`] that never
 //! ends, because many clients take the end of their input for the end of their work.
 
+use pty_process::Size;
+use pty_process::blocking::Pty;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -14,11 +16,16 @@ use tokio::task::JoinHandle;
 pub struct OwnTerminal {
     /// Rows and columns.
     pub size: (u16, u16),
+    /// Measures the window that shows its output, at the start and whenever that changes: it goes before `size`.
+    pub measure: Option<Measure>,
     /// What the client reads; with `None` its input is open and silent.
     pub input: Option<Input>,
     /// Where its output goes, byte for byte.
     pub output: Box<dyn AsyncWrite + Send + Unpin>,
 }
+
+/// Gives rows and columns; `None` if there is nothing to measure.
+pub type Measure = Box<dyn Fn() -> Option<(u16, u16)> + Send>;
 
 /// Bytes for clients, one after the other: what one of them did not take is there for the next.
 #[derive(Clone)]
@@ -27,7 +34,7 @@ pub struct Input(Arc<Mutex<mpsc::Receiver<Vec<u8>>>>);
 impl OwnTerminal {
     /// A terminal of 24 rows and 80 columns without input.
     pub fn new(output: impl AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self { size: (24, 80), input: None, output: Box::new(output) }
+        Self { size: (24, 80), measure: None, input: None, output: Box::new(output) }
     }
 }
 
@@ -51,9 +58,18 @@ impl Input {
 pub(super) struct Pumps {
     output: JoinHandle<()>,
     input: Option<JoinHandle<()>>,
+    pty: Pty,
+    measure: Option<Measure>,
 }
 
 impl Pumps {
+    /// Makes the terminal as large as the window that shows it; the kernel tells the client (SIGWINCH).
+    pub fn fit(&self) {
+        if let Some((rows, columns)) = self.measure.as_ref().and_then(|measure| measure()) {
+            let _ = self.pty.resize(Size::new(rows, columns));
+        }
+    }
+
     /// Waits until the client's side is closed and everything it printed is written.
     pub async fn drained(&mut self) {
         let _ = (&mut self.output).await;
@@ -72,13 +88,13 @@ impl Drop for Pumps {
 /// Starts a command as leader of a session of its own on a new terminal.
 pub(super) fn spawn(command: Command, terminal: OwnTerminal) -> io::Result<(Child, Pumps)> {
     let (pty, pts) = pty_process::blocking::open().map_err(to_io)?;
-    let (rows, columns) = terminal.size;
-    pty.resize(pty_process::Size::new(rows, columns)).map_err(to_io)?;
-    let ours = File::from(OwnedFd::from(pty));
+    let (rows, columns) = terminal.measure.as_ref().and_then(|measure| measure()).unwrap_or(terminal.size);
+    pty.resize(Size::new(rows, columns)).map_err(to_io)?;
+    let ours = File::from(pty.as_fd().try_clone_to_owned()?);
     let keyboard = ours.try_clone()?;
     let child = pty_process::blocking::Command::from(command).spawn(pts).map_err(to_io)?;
     let input = terminal.input.map(|input| tokio::spawn(copy_in(input, keyboard)));
-    Ok((child, Pumps { output: tokio::spawn(copy_out(ours, terminal.output)), input }))
+    Ok((child, Pumps { output: tokio::spawn(copy_out(ours, terminal.output)), input, pty, measure: terminal.measure }))
 }
 
 fn to_io(error: pty_process::Error) -> io::Error {

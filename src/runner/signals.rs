@@ -38,6 +38,8 @@ pub(super) enum Notice {
     Child,
     /// We were stopped and run on.
     Resumed,
+    /// The window of our terminal has another size.
+    Resized,
     /// The client is to get this one too.
     PassOn(Signal),
 }
@@ -46,6 +48,7 @@ pub(super) enum Notice {
 pub(super) struct Signals {
     child: Stream,
     resumed: Stream,
+    resized: Stream,
     interrupt: Option<Stream>,
     terminate: Option<Stream>,
     hang_up: Option<Stream>,
@@ -59,6 +62,7 @@ impl Signals {
         Ok(Self {
             child: signal(SignalKind::child())?,
             resumed: signal(SignalKind::from_raw(Signal::SIGCONT as i32))?,
+            resized: signal(SignalKind::window_change())?,
             interrupt: listen.to(Signal::SIGINT)?,
             terminate: listen.to(Signal::SIGTERM)?,
             hang_up: listen.to(Signal::SIGHUP)?,
@@ -71,6 +75,7 @@ impl Signals {
         tokio::select! {
             _ = self.child.recv() => Notice::Child,
             _ = self.resumed.recv() => Notice::Resumed,
+            _ = self.resized.recv() => Notice::Resized,
             () = next(&mut self.interrupt) => Notice::PassOn(Signal::SIGINT),
             () = next(&mut self.terminate) => Notice::PassOn(Signal::SIGTERM),
             () = next(&mut self.hang_up) => Notice::PassOn(Signal::SIGHUP),

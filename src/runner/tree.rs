@@ -28,10 +28,10 @@ pub(super) struct Family {
 }
 
 /// A line of `/proc/<pid>/stat`.
-struct Entry {
-    pid: i32,
+pub(super) struct Entry {
+    pub pid: i32,
     state: char,
-    parent: i32,
+    pub parent: i32,
     group: i32,
     session: i32,
     born: u64,
@@ -85,10 +85,20 @@ impl Family {
     }
 
     fn marks(&self, pid: i32) -> bool {
-        let Some(marker) = &self.marker else { return false };
-        let Ok(block) = fs::read(format!("/proc/{pid}/environ")) else { return false };
-        block.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes())
+        self.marker.as_ref().is_some_and(|marker| carries(pid, |variable| variable == marker.as_bytes()))
     }
+}
+
+/// True when a process was started with such a variable (`NAME=value`) in its environment.
+pub(super) fn carries(pid: i32, is_it: impl Fn(&[u8]) -> bool) -> bool {
+    let Ok(block) = fs::read(format!("/proc/{pid}/environ")) else { return false };
+    block.split(|byte| *byte == 0).any(is_it)
+}
+
+/// The ids of all processes.
+pub(super) fn process_ids() -> impl Iterator<Item = i32> {
+    let folder = fs::read_dir("/proc").into_iter().flatten().flatten();
+    folder.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Sends a signal to the other processes of our own group.
@@ -101,13 +111,11 @@ pub(super) fn signal_own_group_but_us(signal: Signal) {
 }
 
 fn processes() -> Vec<Entry> {
-    let Ok(folder) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = folder.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(Entry::read).collect()
+    process_ids().filter_map(Entry::read).collect()
 }
 
 impl Entry {
-    fn read(pid: i32) -> Option<Self> {
+    pub fn read(pid: i32) -> Option<Self> {
         Self::parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 

@@ -11,9 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// How long the last of several URLs has to stand before it counts as the last.
 const QUIET: Duration = Duration::from_secs(1);
+/// How long a visit may take to end once the client has.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Who goes, with what that takes.
 #[derive(Clone)]
@@ -78,13 +82,14 @@ impl Agent {
         Self { means, which }
     }
 
-    /// Attends until the openers are gone; each visit is reported when it is over. Dropped, it leaves what it was doing.
-    pub async fn attend(self, mut shim: Shim, visits: mpsc::UnboundedSender<Visit>) {
+    /// Attends until `leaving` is cancelled because the client has ended; each visit is reported when it is over. One under way
+    /// gets another second: a client that has what it came for does not wait until its browser has read the answer.
+    pub async fn attend(self, mut shim: Shim, visits: mpsc::UnboundedSender<Visit>, leaving: CancellationToken) {
         let mut walks = JoinSet::new();
         let mut is_first = true;
-        while let Some(mut opened) = shim.next().await {
+        while let Some(Some(mut opened)) = leaving.run_until_cancelled(shim.next()).await {
             if self.which == Which::Last {
-                while let Ok(Some(later)) = tokio::time::timeout(QUIET, shim.next()).await {
+                while let Ok(Some(later)) = timeout(QUIET, shim.next()).await {
                     report(&visits, std::mem::replace(&mut opened, later), VisitEnd::NotChosen);
                 }
             }
@@ -92,14 +97,17 @@ impl Agent {
                 report(&visits, opened, VisitEnd::NotChosen);
                 continue;
             }
-            let (means, visits) = (self.means.clone(), visits.clone());
+            let (means, visits, leaving) = (self.means.clone(), visits.clone(), leaving.clone());
             walks.spawn(async move {
-                let end = visit(&means, &opened).await;
+                let end = visit(&means, &opened, &leaving).await;
                 report(&visits, opened, end);
             });
             while walks.try_join_next().is_some() {}
         }
-        while walks.join_next().await.is_some() {}
+        tokio::select! {
+            () = async { while walks.join_next().await.is_some() {} } => {}
+            () = async { leaving.cancelled().await; sleep(LAST).await } => {}
+        }
     }
 }
 
@@ -108,7 +116,7 @@ fn report(visits: &mpsc::UnboundedSender<Visit>, opened: Opened, end: VisitEnd) 
     let _ = visits.send(Visit { opened, end });
 }
 
-async fn visit(means: &Means, opened: &Opened) -> VisitEnd {
+async fn visit(means: &Means, opened: &Opened, leaving: &CancellationToken) -> VisitEnd {
     match means {
         Means::None => VisitEnd::NobodyCame,
         Means::System { caller } => system::show(opened, caller).map_or_else(VisitEnd::NotShown, VisitEnd::Shown),
@@ -116,7 +124,7 @@ async fn visit(means: &Means, opened: &Opened) -> VisitEnd {
         Means::Auto { walker, sink } => {
             let Target::Authorization(request) = &opened.target else { return VisitEnd::NotAnAuthorizationRequest };
             match walker.walk(request).await {
-                WalkEnd::Callback(url) => VisitEnd::Delivered(deliver(&url, opened.session, sink).await),
+                WalkEnd::Callback(url) => VisitEnd::Delivered(deliver(&url, opened.session, sink, leaving).await),
                 end => VisitEnd::Stranded(end),
             }
         }

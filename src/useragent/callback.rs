@@ -6,6 +6,7 @@ use crate::exchange::{Actor, Captured, End, Failure, Headers, RawBody, RawExchan
 use reqwest::{Client, redirect};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// A client may exchange the code before it answers its browser.
@@ -17,8 +18,9 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// Where callbacks are reported, and what numbers they bear.
 pub struct CallbackSink {
-    /// Gives the number, the connection and the time since the start of the run for an exchange that begins now.
-    pub begin: Box<dyn Fn() -> Mark + Send + Sync>,
+    /// Gives the number, the connection and the time since the start of the run for an exchange that begins now, at this port of a
+    /// loopback address.
+    pub begin: Box<dyn Fn(u16) -> Mark + Send + Sync>,
     /// Takes the exchange when it is over.
     pub report: Box<dyn Fn(Captured) + Send + Sync>,
 }
@@ -44,18 +46,20 @@ pub enum Delivered {
 }
 
 /// Asks the client's listener as a browser would: at its address, or for `localhost` at ::1 and 127.0.0.1, whichever takes the
-/// connection. Only loopback is ever dialled.
-pub(super) async fn deliver(url: &Url, session: u32, sink: &CallbackSink) -> Delivered {
+/// connection. Only loopback is ever dialled. Once the client is gone (`leaving`) nobody will begin to listen.
+pub(super) async fn deliver(url: &Url, session: u32, sink: &CallbackSink, leaving: &CancellationToken) -> Delivered {
     if !is_loopback(url) {
         return Delivered::Refused("not a loopback address".to_owned());
     }
-    let mark = (sink.begin)();
+    let mark = (sink.begin)(port_of(url));
     let began = Instant::now();
     let headers = request_headers(url);
     let result = loop {
         match ask(url, &headers).await {
             // Some clients open the browser first and listen afterwards: a person is never that fast.
-            Err((Stage::Connect, _)) if began.elapsed() < PATIENCE => tokio::time::sleep(AGAIN).await,
+            Err((Stage::Connect, _)) if began.elapsed() < PATIENCE && !leaving.is_cancelled() => {
+                leaving.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
+            }
             result => break result,
         }
     };
@@ -80,8 +84,7 @@ type Answer = (u16, Headers, u64);
 
 async fn ask(url: &Url, headers: &Headers) -> Result<Answer, (Stage, String)> {
     let builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).http1_only().timeout(LIMIT);
-    let port = url.port_or_known_default().unwrap_or(80);
-    let both = [IpAddr::from(Ipv6Addr::LOCALHOST), IpAddr::from(Ipv4Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, port));
+    let both = [IpAddr::from(Ipv6Addr::LOCALHOST), IpAddr::from(Ipv4Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, port_of(url)));
     let client = builder.resolve_to_addrs("localhost", &both).tls_certs_only([]).build();
     let client = client.map_err(|error| (Stage::Connect, chain(&error.without_url())))?;
     let mut request = client.get(url.clone());
@@ -96,6 +99,10 @@ async fn ask(url: &Url, headers: &Headers) -> Result<Answer, (Stage, String)> {
     let fields = response.headers().iter();
     let answer = fields.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect();
     Ok((status, answer, drain(response).await))
+}
+
+fn port_of(url: &Url) -> u16 {
+    url.port_or_known_default().unwrap_or(80)
 }
 
 fn request_headers(url: &Url) -> Headers {

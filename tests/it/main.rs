@@ -18,6 +18,7 @@ mod record;
 mod replay;
 mod replay_assistant;
 mod replay_driver;
+mod replay_hermetic;
 mod replay_jwt;
 mod replay_lab;
 mod replay_player;

@@ -28,13 +28,19 @@ impl Tape {
         change(&mut plan);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let world = runtime.block_on(World::start(plan)).unwrap();
+        let tape = Self::of(&world, client);
+        runtime.block_on(world.stop());
+        tape
+    }
+
+    /// A tape of servers that go on.
+    pub fn of(world: &World, client: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("sentinel"), "mine").unwrap();
         let mut command = authtape(folder.path());
         command.args(["record", "-o", "tape.yaml", "--user-agent", "auto", "--home", "temp"]);
         command.args(world.connect_to.iter().flat_map(|rule| ["--connect-to", rule]));
         let output = command.args(["--", AUTHTAPE, "client", &world.url]).args(client).output().unwrap();
-        runtime.block_on(world.stop());
         assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
         let tape = Self { kinds: kinds(&folder.path().join("tape.yaml")), folder };
         assert!(tape.kinds.len() > 5, "{:?}", tape.kinds);

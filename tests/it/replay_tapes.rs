@@ -11,9 +11,13 @@ use authtape::reply::Ending;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::time::Duration;
+use url::Url;
 
 const MCP: &str = "https://mcp.example.test/mcp";
 const AUTH: &str = "https://auth.example.test";
+/// RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// The text of a cassette.
 struct Tape(String, u32);
@@ -205,6 +209,40 @@ fn a_client_registers_with_a_method_that_the_tape_does_not_advertise() {
     let registered = bench.send("POST", &format!("{AUTH}/register"), &[], content);
     assert_eq!((registered.reply.status, &body(&registered)["token_endpoint_auth_method"]), (201, &json!("none")));
     assert!(body(&registered).get("client_secret").is_none());
+}
+
+#[test]
+fn a_server_that_gives_refresh_tokens_unasked_does_so_again() {
+    let callback = "http://localhost:4711/cb";
+    let login = |grant_types: Option<Value>| {
+        let mut metadata = json!({"redirect_uris": [callback], "token_endpoint_auth_method": "none"});
+        metadata.as_object_mut().unwrap().extend(grant_types.map(|own| ("grant_types".to_owned(), own)));
+        let registered = json!({"client_id": "SCRUBBED0005xxxxxxxx", "redirect_uris": [callback]});
+        let form = "  form: [{grant_type: authorization_code}, {code: SCRUBBED0006xxxxxxxx}, {client_id: SCRUBBED0005xxxxxxxx}]";
+        let tape =
+            Tape::new().metadata().add("dcr-create", "POST", &format!("{AUTH}/register"), &format!("  json: {metadata}"), 201, &registered);
+        let tokens = issued("SCRUBBED0003xxxxxxxx", "SCRUBBED0004xxxxxxxx");
+        tape.add("token-code", "POST", &format!("{AUTH}/token"), form, 200, &tokens).play()
+    };
+    for (grant_types, gives) in [(None, true), (Some(json!(["authorization_code", "refresh_token"])), false)] {
+        let mut bench = login(grant_types);
+        // This client asks for none.
+        let metadata = json!({"redirect_uris": [callback], "token_endpoint_auth_method": "none"});
+        let content = Content::of(metadata.to_string().into(), &Headers::new());
+        let registered = body(&bench.send("POST", &format!("{AUTH}/register"), &[], content));
+        let client = registered["client_id"].as_str().unwrap();
+        let mut url = Url::parse(&format!("{AUTH}/authorize")).unwrap();
+        url.query_pairs_mut().extend_pairs([("client_id", client), ("response_type", "code"), ("redirect_uri", callback)]);
+        url.query_pairs_mut().extend_pairs([("code_challenge", CHALLENGE), ("code_challenge_method", "S256")]);
+        let answered = bench.send("GET", url.as_str(), &[], Content::Empty);
+        let location = Url::parse(answered.reply.headers.first("location").unwrap()).unwrap();
+        let code = location.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+        let asked = [("grant_type", "authorization_code"), ("code", &code), ("client_id", client), ("redirect_uri", callback)];
+        let (status, tokens) = bench.form("token", &[&asked[..], &[("code_verifier", VERIFIER)]].concat());
+        assert_eq!((status, tokens["refresh_token"].is_string()), (200, gives));
+        let refresh = tokens["refresh_token"].as_str().unwrap_or("none");
+        assert_eq!(bench.refresh(client, refresh).0, if gives { 200 } else { 400 });
+    }
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use authtape::runner::{Ended, Environment, Input, Launch, OwnTerminal, Screen};
+use authtape::runner::{Ended, Environment, Input, Launch, Measure, OwnTerminal, Screen};
 use std::ffi::OsString;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 
@@ -150,6 +151,25 @@ async fn what_a_client_leaves_in_its_group_ends_with_it_and_a_daemon_lives_on() 
     assert!(is_alive(&daemon));
     let killed = std::process::Command::new("kill").arg(daemon.trim()).status().unwrap();
     assert!(killed.success());
+}
+
+#[tokio::test]
+async fn a_terminal_of_its_own_becomes_as_large_as_the_window_that_shows_it() {
+    let (rows, (ours, mut theirs)) = (Arc::new(AtomicU16::new(30)), tokio::io::duplex(1 << 16));
+    let script = "trap 'stty size; exit 5' WINCH; stty size; while :; do sleep 0.01; done";
+    let mut client = launch("sh", &["-c", script], "window");
+    let shown = Arc::clone(&rows);
+    let measure = Some(Box::new(move || Some((shown.load(Relaxed), 100_u16))) as Measure);
+    client.screen = Screen::Own(OwnTerminal { measure, ..OwnTerminal::new(ours) });
+    let running = tokio::spawn(client.start().unwrap().finish());
+    let mut line = [0; 8];
+    theirs.read_exact(&mut line).await.unwrap();
+    assert_eq!(&line, b"30 100\r\n");
+    rows.store(40, Relaxed);
+    // To this process alone, as a terminal does to its foreground.
+    nix::sys::signal::raise(nix::sys::signal::Signal::SIGWINCH).unwrap();
+    theirs.read_exact(&mut line).await.unwrap();
+    assert_eq!((&line, running.await.unwrap()), (b"40 100\r\n", Ended::Exited(5)));
 }
 
 #[tokio::test]

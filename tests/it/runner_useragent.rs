@@ -17,9 +17,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 const OURS: &str = env!("CARGO_BIN_EXE_authtape");
 
@@ -151,7 +154,11 @@ async fn serve(router: Router, address: &str) -> SocketAddr {
 struct Login {
     visits: mpsc::UnboundedReceiver<Visit>,
     exchanges: mpsc::UnboundedReceiver<RawExchange>,
+    /// The ports that were about to be dialled.
+    begun: mpsc::UnboundedReceiver<u16>,
     environment: Environment,
+    leaving: CancellationToken,
+    attending: JoinHandle<()>,
     _folder: TempDir,
 }
 
@@ -161,8 +168,12 @@ async fn login(which: Which) -> Login {
     let root = rcgen::CertificateParams::default().self_signed(&key).unwrap().pem();
     let walker = Walker::new(&format!("http://u3:secret@{proxy}"), &root).unwrap();
     let (report, exchanges) = mpsc::unbounded_channel();
+    let (beginning, begun) = mpsc::unbounded_channel();
     let sink = CallbackSink {
-        begin: Box::new(|| Mark { number: 7, connection: 5, at: Duration::from_millis(9) }),
+        begin: Box::new(move |port| {
+            beginning.send(port).unwrap();
+            Mark { number: 7, connection: 5, at: Duration::from_millis(9) }
+        }),
         report: Box::new(move |captured| {
             let Captured::Exchange(exchange) = captured else { panic!("an exchange") };
             report.send(*exchange).unwrap();
@@ -171,8 +182,9 @@ async fn login(which: Which) -> Login {
     let agent = Agent::new(authtape::useragent::Means::Auto { walker, sink: Arc::new(sink) }, which);
     let Openers { _folder, shim, environment } = openers(&environment("login"), Display::Pretended);
     let (sender, visits) = mpsc::unbounded_channel();
-    tokio::spawn(agent.attend(shim, sender));
-    Login { visits, exchanges, environment, _folder }
+    let leaving = CancellationToken::new();
+    let attending = tokio::spawn(agent.attend(shim, sender, leaving.clone()));
+    Login { visits, exchanges, begun, environment, leaving, attending, _folder }
 }
 
 impl Login {
@@ -202,6 +214,35 @@ async fn auto_follows_redirects_and_delivers_the_callback_to_either_loopback_add
         assert_eq!(exchange.request.headers.first("host"), Some(format!("localhost:{}", client.port()).as_str()));
         let RawOutcome::Response(response) = exchange.outcome else { panic!("a response") };
         assert_eq!((response.status, response.body.bytes.len()), (200, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_callback_under_way_when_the_client_ends_is_still_reported() {
+    let mut login = login(Which::All).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    login.open(&format!("http://{}/cb", listener.local_addr().unwrap()), "live").await;
+    let (mut client, _) = timeout(DEADLINE, listener.accept()).await.unwrap().unwrap();
+    login.leaving.cancel();
+    client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await.unwrap();
+    assert_eq!(login.end().await, VisitEnd::Delivered(Delivered::Answered(200)));
+    assert_eq!(timeout(DEADLINE, login.exchanges.recv()).await.unwrap().unwrap().number, 7);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_client_that_is_gone() {
+    for listens in [true, false] {
+        let mut login = login(Which::All).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // A client that takes the connection and never answers, and one that is not there.
+        let _silent = listens.then_some(listener);
+        login.open(&format!("http://{address}/cb"), "live").await;
+        assert_eq!(timeout(DEADLINE, login.begun.recv()).await.unwrap(), Some(address.port()));
+        login.leaving.cancel();
+        assert!(timeout(DEADLINE, login.attending).await.is_ok());
+        let end = login.visits.recv().await.map(|visit| visit.end);
+        assert_eq!(matches!(end, Some(VisitEnd::Delivered(Delivered::Refused(_)))), !listens, "{end:?}");
     }
 }
 
@@ -249,7 +290,7 @@ async fn the_person_s_browser_gets_the_person_s_environment() {
     let Openers { _folder, shim, environment } = openers(&caller, Display::AsItIs);
     let (sender, mut visits) = mpsc::unbounded_channel();
     let agent = Agent::new(authtape::useragent::Means::System { caller: Arc::new(original) }, Which::All);
-    tokio::spawn(agent.attend(shim, sender));
+    tokio::spawn(agent.attend(shim, sender, CancellationToken::new()));
     let proxied: Variables = [("HTTPS_PROXY", "http://p")].into_iter().collect();
     shell("$BROWSER https://as.test/x", &environment.with(&proxied)).start().unwrap().finish().await;
     assert_eq!(timeout(DEADLINE, visits.recv()).await.unwrap().unwrap().end, VisitEnd::Shown(browser));

@@ -1,16 +1,15 @@
 //! The last screen of a recording: what is in the file, what is not and why, and what to do next.
 
 use crate::cli::Terminal;
-use crate::cli::session::Written;
-use crate::cli::terminal::{DIM, GOOD, WARN, harmless};
-use crate::exchange::ConnectionEvent;
+use crate::cli::session::{Troubles, Written};
+use crate::cli::terminal::{DIM, GOOD, harmless};
 use crate::protocol::Kind;
 use crate::record::Tally;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-/// How many hosts and troubles are named; the rest is counted.
+/// How many hosts are named; the rest is counted.
 const NAMED: usize = 8;
 
 /// Prints the screen.
@@ -28,7 +27,7 @@ pub fn print(path: &Path, written: &Written, took: Duration, terminal: &mut Term
     ));
     print_kinds(tally, terminal);
     print_passed(tally, terminal);
-    print_troubles(tally, terminal);
+    Troubles { events: tally.events.clone(), count: tally.event_count }.print("; `authtape show` lists them", terminal);
     print_next(path, tally, terminal);
 }
 
@@ -73,32 +72,6 @@ fn print_passed(tally: &Tally, terminal: &mut Terminal) {
     for (tool, requests) in &passed.tools {
         terminal.talk(format_args!("  {requests:>6}  {tool} {DIM}(a tool that the client started){DIM:#}"));
     }
-}
-
-fn print_troubles(tally: &Tally, terminal: &mut Terminal) {
-    if tally.events.is_empty() {
-        return;
-    }
-    terminal.talk(format_args!("\n{WARN}not intercepted{WARN:#}:"));
-    for event in tally.events.iter().take(NAMED) {
-        terminal.talk(format_args!("  {}", harmless(&said(event))));
-    }
-    let rest = tally.event_count - tally.events.len().min(NAMED) as u64;
-    if rest > 0 {
-        terminal.talk(format_args!("  and {rest} more; `authtape show` lists them"));
-    }
-}
-
-fn said(event: &ConnectionEvent) -> String {
-    use crate::exchange::Trouble;
-    let host = event.host.as_deref().unwrap_or("an unnamed host");
-    let what = match event.trouble {
-        Trouble::TlsHandshakeFailed => "the client does not trust our certificate",
-        Trouble::ConnectRefused => "refused",
-        Trouble::Silent => "a connection without a request",
-        Trouble::NotHttp => "neither TLS nor HTTP",
-    };
-    if event.detail.is_empty() { format!("{host}: {what}") } else { format!("{host}: {what} ({})", event.detail) }
 }
 
 fn print_next(path: &Path, tally: &Tally, terminal: &mut Terminal) {

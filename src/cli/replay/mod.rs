@@ -1,17 +1,20 @@
 //! `authtape replay`: the client behind the proxy, the cassette in place of the servers. Here stand the arguments and the order of
-//! things; `door` is what answers in this process, `summary` the last screen. Nothing here can dial.
+//! things; `door` is what answers in this process, `hermetic` what the sockets say, `summary` the last screen. Nothing here can dial.
 
 mod door;
+mod hermetic;
 mod script;
 mod summary;
 
-use super::session::{Lab, Started, Writer, client, output};
+use super::session::{Gathering, Lab, Started, Troubles, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Recorded};
 use crate::keys::KeyRing;
 use crate::proxy::{Answer, Captures, Peer};
 use crate::replay::{Account, Adoption, Player, PlayerOptions};
+use crate::runner::isolation::{self, IsolationError};
+use crate::runner::sockets::{Earlier, Report, Watch};
 use crate::runner::{Ended, Environment};
 use crate::scrub::Policy;
 use clap::Args;
@@ -29,7 +32,7 @@ use std::time::Duration;
 /// Starts the client behind a local HTTPS intercepting proxy that answers in place of the recorded servers: registration, login,
 /// tokens and sessions are made anew and demanded back, MCP calls get their recorded answers. Nothing is dialled. The client has a
 /// throwaway home, so nothing that happens reaches your own credentials. Exits with the client's code; with 1 when a request was
-/// not on the tape, nothing came through, or an MCP server of the tape got no request.
+/// not on the tape, nothing came through, an MCP server of the tape got no request, or something was dialled around the proxy.
 #[derive(Debug, Args)]
 #[command(
     mut_arg("user_agent", |arg| {
@@ -74,6 +77,9 @@ pub struct ReplayArguments {
     /// Allow --home real: the client may change or delete your own credentials
     #[arg(long)]
     allow_real_home: bool,
+    /// Leave nothing to dial: run authtape and the client in a network namespace with loopback only (Linux)
+    #[arg(long)]
+    isolate: bool,
     #[command(flatten)]
     client: ClientOptions,
     /// The client and its arguments
@@ -91,6 +97,10 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
     let player = player(arguments, terminal)?;
+    if arguments.isolate {
+        // Before the first thread.
+        isolation::enter().map_err(|error| not_isolated(&error))?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| own(&error))?;
     runtime.block_on(replay(arguments, player, &caller, existing, terminal))
@@ -143,42 +153,53 @@ async fn replay(
     terminal: &mut Terminal,
 ) -> Result<Exit, CliError> {
     let door = Arc::new(Door::new(player));
+    let earlier = Earlier::now();
     let (lab, captures) =
         Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
+    let watch = Watch::start(&earlier, lab.markers(arguments.client.last_session()));
     let header = header_of(arguments);
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
     let (program, rest) = arguments.command.split_first().ok_or_else(|| own(&"no command"))?;
     let opened = match &sink {
         Sink::File(writer) => writer.opened(),
-        Sink::Nothing => channel().0,
+        Sink::Nothing(_) => channel().0,
     };
     let ended = client::run_all(program, rest, &arguments.client, &lab, &opened, terminal).await;
+    let seen = watch.and_then(|watch| watch.stop(&lab.callbacks()));
     lab.close().await;
     let sessions = ended.as_ref().map(|started| started.sessions.clone()).unwrap_or_default();
-    if let Sink::File(writer) = sink {
-        writer.finish(Header { sessions: sessions.clone(), ..header })?;
-    }
-    let Started { ended, .. } = ended?;
+    let troubles = sink.finish(Header { sessions: sessions.clone(), ..header })?;
+    let Started { ended, .. } = ended.inspect_err(|_| hermetic::print(seen.as_ref(), terminal))?;
     let account = door.account();
-    summary::print(&arguments.cassette, arguments.output.as_deref(), &account, &sessions, terminal);
-    Ok(exit_of(ended, &account))
+    summary::print(&arguments.cassette, arguments.output.as_deref(), &account, &sessions, seen.as_ref(), terminal);
+    troubles.print("", terminal);
+    Ok(exit_of(ended, &account, seen.as_ref()))
 }
 
 /// Where the exchanges of a replay go.
 enum Sink {
     File(Box<Writer>),
-    Nothing,
+    Nothing(Gathering),
 }
 
 impl Sink {
     fn start(arguments: &ReplayArguments, captures: Captures, header: &Header, existing: Existing, lab: &Lab) -> Result<Self, CliError> {
         let Some(path) = &arguments.output else {
-            // Dropped captures keep nothing.
-            drop(captures);
-            return Ok(Self::Nothing);
+            return Ok(Self::Nothing(Gathering::start(captures).map_err(|error| own(&error))?));
         };
         let part = PartFile::create(path, header, existing).map_err(|error| output::explain(&error))?;
         Ok(Self::File(Box::new(Writer::start(part, captures, Policy::Recording, lab.started())?)))
+    }
+
+    /// Finishes the file, once nothing more is captured. Gives what came and was no request.
+    fn finish(self, header: Header) -> Result<Troubles, CliError> {
+        match self {
+            Self::File(writer) => {
+                let tally = writer.finish(header)?.tally;
+                Ok(Troubles { events: tally.events, count: tally.event_count })
+            }
+            Self::Nothing(gathering) => Ok(gathering.finish()),
+        }
     }
 }
 
@@ -200,13 +221,28 @@ fn header_of(arguments: &ReplayArguments) -> Header {
 }
 
 /// 1 for what may not pass unseen, whatever the client returned; else the client's own code.
-fn exit_of(ended: Option<Ended>, account: &Account) -> Exit {
+fn exit_of(ended: Option<Ended>, account: &Account, seen: Option<&Report>) -> Exit {
     match ended {
         Some(Ended::TimedOut) => Exit::TIMEOUT,
+        _ if hermetic::is_left(seen) => Exit::FINDINGS,
         _ if account.missed > 0 || account.requests == 0 || account.untouched().next().is_some() => Exit::FINDINGS,
         _ if account.assistance.missing().next().is_some() => Exit::FINDINGS,
         Some(ended) => Exit(ended.exit_code()),
         None => Exit::OK,
+    }
+}
+
+fn not_isolated(error: &IsolationError) -> CliError {
+    let refused = CliError::new(Exit::OWN_FAILURE, format_args!("--isolate: {error}"));
+    match error {
+        IsolationError::NotAllowed(_) => refused.hint(
+            "sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces and AppArmor decide, and a container's seccomp profile; \
+             without --isolate the client's sockets are watched and a dial around the proxy fails the run",
+        ),
+        IsolationError::NotOnThisSystem => {
+            CliError::new(Exit::USAGE, format_args!("--isolate: {error}")).hint("leave it out: the proxy dials nothing in a replay")
+        }
+        IsolationError::Broken(_) => refused,
     }
 }
 

@@ -1,9 +1,11 @@
 //! The last screen of a replay: what the client did, in five lines a session, and what it asked for that the tape does not hold.
 
+use super::hermetic;
 use crate::cassette::Session;
 use crate::cli::Terminal;
 use crate::cli::terminal::{GOOD, WARN, one_line};
 use crate::replay::{Account, Assistance, Part, Told};
+use crate::runner::sockets::Report;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -12,13 +14,20 @@ const NAMED: usize = 8;
 const STEPS: usize = 12;
 
 /// Prints the screen.
-pub fn print(cassette: &Path, output: Option<&Path>, account: &Account, sessions: &[Session], terminal: &mut Terminal) {
+pub fn print(
+    cassette: &Path,
+    output: Option<&Path>,
+    account: &Account,
+    sessions: &[Session],
+    seen: Option<&Report>,
+    terminal: &mut Terminal,
+) {
     let misses = match account.missed {
         0 => format!("{GOOD}no miss{GOOD:#}"),
         1 => format!("{WARN}1 miss{WARN:#}"),
         count => format!("{WARN}{count} misses{WARN:#}"),
     };
-    terminal.talk(format_args!("\n{}: {} requests, {misses}, nothing dialled", cassette.display(), account.requests));
+    terminal.talk(format_args!("\n{}: {} requests, {misses}, {}", cassette.display(), account.requests, hermetic::in_short(seen)));
     for session in sessions {
         print_session(session, account.sessions.get(&session.session).map(Vec::as_slice).unwrap_or_default(), terminal);
     }
@@ -30,6 +39,7 @@ pub fn print(cassette: &Path, output: Option<&Path>, account: &Account, sessions
         terminal.talk(format_args!("and {rest} more"));
     }
     print_others(account, terminal);
+    hermetic::print(seen, terminal);
     if let Some(path) = output {
         terminal.talk(format_args!("next: authtape show {}", path.display()));
     }

@@ -21,6 +21,7 @@ use std::sync::mpsc::Sender;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// What a client process is given.
 pub struct Given {
@@ -77,6 +78,7 @@ pub struct Attended {
     interception: Variables,
     openers: PathBuf,
     agent: JoinHandle<()>,
+    leaving: CancellationToken,
     visits: JoinHandle<Vec<String>>,
 }
 
@@ -91,9 +93,10 @@ impl Attended {
         let openers = shim.folder().to_owned();
         let means = means(number, options, lab).await?;
         let (sender, visits) = mpsc::unbounded_channel();
-        let agent = tokio::spawn(Agent::new(means, options.open.into()).attend(shim, sender));
+        let leaving = CancellationToken::new();
+        let agent = tokio::spawn(Agent::new(means, options.open.into()).attend(shim, sender, leaving.clone()));
         let visits = tokio::spawn(note_visits(visits, opened.clone(), lab.clock()));
-        Ok(Self { number, environment, interception, openers, agent, visits })
+        Ok(Self { number, environment, interception, openers, agent, leaving, visits })
     }
 
     /// Its number.
@@ -133,9 +136,10 @@ impl Attended {
         (session, self.leave().await)
     }
 
-    /// Attends no longer; a browser of the session is closed. Says what became of URLs that no browser could deal with.
+    /// Attends no longer than a visit under way needs; a browser of the session is closed. Says what became of URLs that no browser
+    /// could deal with.
     pub async fn leave(self) -> Vec<String> {
-        self.agent.abort();
+        self.leaving.cancel();
         let _ = self.agent.await;
         self.visits.await.unwrap_or_default()
     }
@@ -187,8 +191,9 @@ async fn means(session: u32, options: &ClientOptions, lab: &Lab) -> Result<Means
         Who::Auto => {
             let proxy = lab.proxy_url(Peer { session, actor: Actor::UserAgent });
             let walker = Walker::new(&proxy, &lab.root).map_err(|error| own(&error))?;
-            let (clock, sink) = (lab.clock(), lab.sink());
-            let begin = Box::new(move || {
+            let (clock, sink, callbacks) = (lab.clock(), lab.sink(), lab.callbacks());
+            let begin = Box::new(move |port| {
+                callbacks.begun(port);
                 let (number, at) = clock.reserve(1);
                 Mark { number, connection: 0, at }
             });

@@ -10,7 +10,7 @@ use crate::cli::{CliError, Exit, Terminal};
 use crate::proxy::Peer;
 use crate::record::OpenedUrl;
 use crate::runner::claude::{self, Adapted};
-use crate::runner::{Ended, Environment, Input, Launch, OwnTerminal, Screen, ServingState, StartError, Stop, program};
+use crate::runner::{Ended, Environment, Input, Launch, Measure, OwnTerminal, Screen, ServingState, StartError, Stop, program};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -175,14 +175,14 @@ fn screen(options: &ClientOptions) -> Screen {
     Screen::Own(own)
 }
 
-/// A terminal as large as the one that shows its output; 24 rows and 80 columns where nothing does.
+/// A terminal as large as the one that shows its output, and as that becomes; 24 rows and 80 columns where nothing does.
 fn terminal_like_ours(output: impl AsyncWrite + Send + Unpin + AsFd + 'static) -> OwnTerminal {
-    let size = terminal_size::terminal_size_of(&output);
-    let mut own = OwnTerminal::new(output);
-    if let Some((columns, rows)) = size {
-        own.size = (rows.0, columns.0);
-    }
-    own
+    let shown = output.as_fd().try_clone_to_owned().ok();
+    let measure = shown.map(|shown| {
+        let size = move || terminal_size::terminal_size_of(&shown).map(|(columns, rows)| (rows.0, columns.0));
+        Box::new(size) as Measure
+    });
+    OwnTerminal { measure, ..OwnTerminal::new(output) }
 }
 
 fn number_of(index: usize) -> u32 {

@@ -5,6 +5,7 @@ use crate::cli::{CliError, Exit};
 use crate::proxy::{
     Admission, Answer, CaptureSink, Captures, Credential, Deadlines, Numbers, Options, Peer, Root, Running, capture, serve,
 };
+use crate::runner::sockets::Callbacks;
 use crate::runner::{Bundles, Environment, claude};
 use std::io;
 use std::net::SocketAddr;
@@ -41,6 +42,7 @@ pub struct Lab {
     credential: Credential,
     proxy: Running,
     sink: CaptureSink,
+    callbacks: Callbacks,
     started: Instant,
     shutdown: CancellationToken,
 }
@@ -75,7 +77,7 @@ impl Lab {
         };
         let proxy = serve(listener, options, &shutdown).map_err(|error| own(&error))?;
         let caller = caller.clone();
-        let lab = Self { caller, bundles, root: pem, folder, credential, proxy, sink, started, shutdown };
+        let lab = Self { caller, bundles, root: pem, folder, credential, proxy, sink, callbacks: Callbacks::default(), started, shutdown };
         Ok((lab, captures))
     }
 
@@ -104,9 +106,19 @@ impl Lab {
         self.credential.proxy_url(self.proxy.address(), peer)
     }
 
+    /// What the environments of the first sessions carry, and nothing else does.
+    pub fn markers(&self, sessions: u32) -> Vec<String> {
+        (1..=sessions).map(|number| self.proxy_url(Peer::client(number))).collect()
+    }
+
     /// Where exchanges go that did not come through the proxy.
     pub fn sink(&self) -> CaptureSink {
         self.sink.clone()
+    }
+
+    /// Where the user agent went by itself.
+    pub fn callbacks(&self) -> Callbacks {
+        self.callbacks.clone()
     }
 
     /// Numbers and times for exchanges that do not come through the proxy.

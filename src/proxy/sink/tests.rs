@@ -72,6 +72,29 @@ async fn a_request_waits_while_a_message_is_old() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_hangs_holds_a_request_for_a_tenth_of_a_second() {
+    let (sink, mut captures) = capture();
+    assert!(matches!(captures.recv(Duration::ZERO), Received::Nothing));
+    sink.send(message(1));
+    while sink.queue().lag() <= OLD {
+        thread::yield_now();
+    }
+    let mut waiting = Box::pin(sink.room());
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    assert!(timeout(100 * PATIENCE, waiting).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_queue_that_may_not_grow_is_waited_for() {
+    let (sink, mut captures) = capture();
+    (0..=CROWDED as u32).for_each(|number| sink.send(message(number)));
+    let mut waiting = Box::pin(sink.room());
+    assert!(timeout(2 * PATIENCE, &mut waiting).await.is_err());
+    assert!(matches!(captures.recv(Duration::ZERO), Received::Message(_)));
+    waiting.await;
+}
+
+#[tokio::test]
 async fn room_for_bodies_comes_back_when_the_message_has_been_dealt_with() {
     let (sink, mut captures) = capture();
     assert!(sink.take_room(BODIES_IN_FLIGHT));

@@ -161,6 +161,10 @@ class Lab:
         """What the servers issued and received: value → name. Complete once the servers are stopped."""
         return {line["secret"]: line["what"] for server in self.servers for line in server.lines() if "secret" in line}
 
+    def connections(self):
+        """How many connections the servers accepted so far."""
+        return sum("connection" in line for server in self.servers for line in server.lines())
+
     def requests(self, *names):
         """The requests the named servers answered, counted: (method, host, path, detail, status) → how often."""
         return collections.Counter(

@@ -10,18 +10,19 @@ from .tunnel import Tunnel
 
 
 class Run:
-    """What one run of a scenario left: each step's outcome, and what its servers know."""
+    """What one run of a scenario left: its steps as they were run, each one's outcome, and what its servers know."""
 
-    def __init__(self, outcomes, lab, tunnel, own):
-        self.outcomes, self.lab, self.refused = outcomes, lab, tunnel.refused
+    def __init__(self, steps, outcomes, lab, tunnel, own):
+        self.steps, self.outcomes, self.lab, self.refused = steps, outcomes, lab, tunnel.refused
         self.secrets = lab.secrets() | {str(lab.home): "home"} | {value: name for name, value in own.items()}
         self.answered = lab.requests("ts", "py")
         logged = [line for server in lab.servers for line in server.lines() if "request" in line]
         self.order = ["{method} https://{host}{path} {detail} {status}".format(**{"detail": None, **line}) for line in logged]
 
 
-def run(scenario, place, certs, authtape, runner):
-    """Starts the servers, lets `runner` run each step, ends the servers."""
+def run(scenario, place, certs, authtape, runner, before_the_end=None):
+    """Starts the servers, lets `runner` run each step, ends the servers; just before, `before_the_end` is called with the steps
+    as they were run, the lab and the tunnel."""
     servers = list(dict.fromkeys([scenario.server, *(["messages"] if scenario.canned_model else [])]))
     own = {"key": f"sk-ant-api03-{secrets.token_urlsafe(60)}", "prompt": secrets.token_hex(12)}
     own |= {"account": f"sk-ant-oat01-{secrets.token_urlsafe(60)}", "renewal": f"sk-ant-ort01-{secrets.token_urlsafe(60)}"}
@@ -32,16 +33,27 @@ def run(scenario, place, certs, authtape, runner):
                 lab.prepare_claude(own["key"])
             if scenario.account:
                 lab.prepare_account(own["account"], own["renewal"])
+            steps = [filled(step, authtape=authtape, **own) for step in scenario.steps]
             outcomes = []
-            for number, step in enumerate(scenario.steps):
-                chosen = {name: value.format(**own) for name, value in step.environment.items()}
-                commands = ([part.format(authtape=authtape, **own) for part in command] for command in (step.command, step.setup))
-                filled = dataclasses.replace(step, **dict(zip(("command", "setup"), commands, strict=True)))
-                outcomes.append(runner(scenario, filled, number, lab, tunnel, lab.environment() | chosen))
+            for number, step in enumerate(steps):
+                outcomes.append(runner(scenario, step, number, lab, tunnel, lab.environment() | step.environment))
+            if before_the_end:
+                before_the_end(steps, lab, tunnel)
         finally:
             tunnel.shutdown()
             tunnel.server_close()
-    return Run(outcomes, lab, tunnel, own)
+    return Run(steps, outcomes, lab, tunnel, own)
+
+
+def filled(step, **values):
+    """The step with its `{…}` replaced."""
+
+    def fill(command):
+        return [part.format(**values) for part in command]
+
+    apart = step.apart if step.apart is None else [fill(command) for command in step.apart]
+    environment = {name: value.format(**values) for name, value in step.environment.items()}
+    return dataclasses.replace(step, command=fill(step.command), setup=fill(step.setup), apart=apart, environment=environment)
 
 
 def through(tunnel, certs):

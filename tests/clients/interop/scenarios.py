@@ -1,4 +1,4 @@
-"""The scenarios: which client does what with which server, and the kinds its recording must show, in order."""
+"""The scenarios: which client does what with which server, the kinds its recording must show, in order, and how a replay differs."""
 
 import dataclasses
 
@@ -11,6 +11,7 @@ ASKED_FIRST = ["mcp-request server/discover"]
 INITIALIZED = ["mcp-request initialize", "mcp-notification notifications/initialized"]
 TOOLS = ["mcp-request tools/list", "mcp-request tools/call"]
 STREAM = ["mcp-notification notifications/initialized", "mcp-get-stream"]
+EARLY_EXPIRY = ("401", "/.well-known/", "token-refresh", "mcp-get-stream")  # a token that ended before its time, and what came of it
 REFRESHED = ["token-code", "token-refresh", "mcp-request tools/call"]
 
 
@@ -29,6 +30,8 @@ class Step:
     status: int = 0  # with which it ends; the scenarios compare it with a run without authtape
     prints: tuple = ()  # secrets that the client itself shows the person
     environment: dict = dataclasses.field(default_factory=dict)
+    replayed: bool = True  # False for what needs the model's part of a conversation
+    apart: list = dataclasses.field(default_factory=list)  # what brings an empty home to where the step begins; None: nothing does
 
 
 @dataclasses.dataclass
@@ -41,6 +44,7 @@ class Scenario:
     account: bool = False  # Claude Code has an account's tokens from before
     chained: bool = False  # names resolve only in a proxy that the caller's environment names
     volatile: tuple = ()  # requests whose number differs from run to run without authtape too
+    unplayed: tuple = ()  # requests that follow from trouble on the tape (an early 401) that a replay does not make again
 
 
 URL_SHOWN = ("client_id", "state", "code_challenge")
@@ -70,9 +74,14 @@ def claude_add(server):
     return ["claude", "mcp", "add", "--transport", "http", "lab", URLS[server]]
 
 
-def claude_asks(*chains):
+def claude_logged_in(server):
+    return [claude_add(server), ["claude", "mcp", "login", "lab"]]
+
+
+def claude_asks(server, *chains):
     step = claude("-p", "call echo {prompt}", "--allowedTools", "mcp__lab__echo", chains=list(chains), says="echo: hello from the lab")
-    return dataclasses.replace(step, environment=CLAUDE | {"ANTHROPIC_API_KEY": "{key}"})
+    key = CLAUDE | {"ANTHROPIC_API_KEY": "{key}"}
+    return dataclasses.replace(step, environment=key, apart=claude_logged_in(server), replayed=False)
 
 
 PROMPT = r"❯\s*\n"
@@ -93,10 +102,13 @@ SCENARIOS = [
         "ts",
         [
             Step(claude_add("ts"), recorded=False, environment=CLAUDE),
-            claude("mcp", "login", "lab", terminal=True, chains=[LOGIN], says="Authenticated", prints=URL_SHOWN),
-            claude("mcp", "list", chains=[[*ASKED_FIRST, *INITIALIZED]], says="Connected"),
-            claude_asks([*ASKED_FIRST, *INITIALIZED, *TOOLS], ["llm-api", "mcp-request tools/call", "llm-api"]),
-            claude("mcp", "logout", "lab", chains=[["as-metadata", "revoke", "revoke"]], says="Signed out"),
+            claude(
+                *("mcp", "login", "lab"), terminal=True, chains=[LOGIN], says="Authenticated", prints=URL_SHOWN, apart=[claude_add("ts")]
+            ),
+            claude("mcp", "list", chains=[[*ASKED_FIRST, *INITIALIZED]], says="Connected", apart=claude_logged_in("ts")),
+            claude_asks("ts", [*ASKED_FIRST, *INITIALIZED, *TOOLS], ["llm-api", "mcp-request tools/call", "llm-api"]),
+            # This tape holds the authorization server alone: nobody could log in to it.
+            claude("mcp", "logout", "lab", chains=[["as-metadata", "revoke", "revoke"]], says="Signed out", apart=None),
         ],
         canned_model=True,
         volatile=CLAUDE_RACES,
@@ -111,6 +123,7 @@ SCENARIOS = [
                 chains=[[*ASKED_FIRST, *LOGIN, *INITIALIZED, *TOOLS], ["llm-api", "mcp-request tools/call", "llm-api"]],
                 screen=CLAUDE_SCREEN,
                 environment=CLAUDE | {"ANTHROPIC_API_KEY": "{key}"},
+                replayed=False,
             ),
         ],
         canned_model=True,
@@ -127,12 +140,13 @@ SCENARIOS = [
                 chains=[[*LOGIN, "token-refresh"]],
                 says="Authenticated",
                 prints=(*URL_SHOWN, "home"),
+                apart=[claude_add("py")],
             ),
-            claude_asks(["as-metadata", "token-refresh", *ASKED_FIRST, *TOOLS], ["llm-api", "mcp-request tools/call", "llm-api"]),
+            claude_asks("py", ["as-metadata", "token-refresh", *ASKED_FIRST, *TOOLS], ["llm-api", "mcp-request tools/call", "llm-api"]),
         ],
         options={"LAB_ACCESS_TTL": "200"},  # within the margin in which Claude Code refreshes ahead
         canned_model=True,
-        volatile=(*CLAUDE_RACES, "refresh_token"),
+        volatile=(*CLAUDE_RACES, "refresh_token", "token-refresh"),
     ),
     Scenario(
         "python-ts",
@@ -154,6 +168,7 @@ SCENARIOS = [
         ],
         options={"LAB_EXPIRE_AFTER": "3"},
         volatile=("401",),
+        unplayed=EARLY_EXPIRY,
     ),
     Scenario("ts-v1-py", "py", [driver("ts-v1", "py", ["mcp-request initialize", *LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"])]),
     Scenario("ts-v2-ts", "ts", [driver("ts-v2", "ts", ["mcp-request initialize", *LOGIN, *INITIALIZED, *TOOLS], STREAM)]),
@@ -163,7 +178,7 @@ SCENARIOS = [
         "ts",
         [driver("mcp-remote-stdio", "ts", [*LOGIN, *INITIALIZED, *TOOLS], REFRESHED, prints=URL_SHOWN)],
         options={"LAB_ACCESS_TTL": "5"},
-        volatile=("refresh_token",),
+        volatile=("refresh_token", "token-refresh"),
     ),
     Scenario("mcp-remote-py", "py", [driver("mcp-remote-stdio", "py", [*LOGIN, *INITIALIZED, *TOOLS], prints=URL_SHOWN)]),
     Scenario(
@@ -171,11 +186,17 @@ SCENARIOS = [
         "ts",
         [
             reference_client("ts", *ECHO, chains=[[*ASKED_FIRST, *LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"], REFRESHED], says="echo: "),
-            reference_client("ts", *ECHO, chains=[[*ASKED_FIRST, *INITIALIZED, *TOOLS, "mcp-delete"]], says="echo: "),
-            reference_client("ts", "--logout", chains=[["revoke"]]),
+            reference_client(
+                *("ts", *ECHO),
+                chains=[[*ASKED_FIRST, *INITIALIZED, *TOOLS, "mcp-delete"]],
+                says="echo: ",
+                apart=[reference_client("ts", "--list").command],
+            ),
+            reference_client("ts", "--logout", chains=[["revoke"]], apart=None),
         ],
         options={"LAB_EXPIRE_AFTER": "3"},
         volatile=("401",),
+        unplayed=EARLY_EXPIRY,
     ),
     Scenario("reference-py", "py", [reference_client("py", *ECHO, chains=[[*ASKED_FIRST, *LOGIN, *ASKED_FIRST, *TOOLS]], says="echo: ")]),
     Scenario("corporate-proxy", "ts", [driver("ts-v1", "ts", [*LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"])], chained=True),
@@ -191,3 +212,20 @@ SCENARIOS = [
         ],
     ),
 ]
+
+# Who plays the tapes of others, by the revisions that it speaks: (name, step, eras).
+LEGACY, BOTH = {"legacy"}, {"legacy", "modern"}
+
+
+def players(server):
+    yield "python", driver("python-client", server), BOTH
+    yield "ts-v1", driver("ts-v1", server), LEGACY
+    yield "ts-v2", driver("ts-v2", server), LEGACY
+    yield "ts-v2-auto", driver("ts-v2", server, argument="auto"), BOTH
+    yield "mcp-remote", driver("mcp-remote-stdio", server), LEGACY
+    yield "reference", reference_client(server, *ECHO, says="echo: "), BOTH
+    yield "claude", claude("mcp", "list", says="Connected", apart=claude_logged_in(server)), BOTH
+
+
+# Something that a client writes into its home at once.
+STRANGER = Step(claude_add("ts"), environment=CLAUDE)

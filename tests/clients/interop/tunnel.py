@@ -10,16 +10,20 @@ import threading
 
 
 class Tunnel(socketserver.ThreadingTCPServer):
-    """Serves from construction to `shutdown`; `refused` lists what was asked for and not known."""
+    """Serves from construction to `shutdown`; `refused` lists what was asked for and not known, `accepted` counts connections."""
 
     daemon_threads = True
 
     def __init__(self, ports):
         """`ports` maps HOST:PORT to a local port."""
         super().__init__(("127.0.0.1", 0), Connection)
-        self.ports, self.refused = ports, []
+        self.ports, self.refused, self.accepted = ports, [], 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def verify_request(self, request, address):
+        self.accepted += 1
+        return True
 
     def handle_error(self, request, address):
         pass  # a peer that leaves is no news

@@ -16,7 +16,7 @@ import secrets
 import ssl
 import urllib.parse
 
-from witness import log, note, secret
+from witness import Watched, log, note, secret
 
 TOOL = "mcp__lab__echo"
 MESSAGE = {"id": "msg_lab", "type": "message", "role": "assistant", "model": "lab", "stop_sequence": None}
@@ -119,6 +119,13 @@ class Listener(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+
+    def __init__(self, address, handler):
+        super().__init__(address, handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = Watched()
+        self.server_bind()
+        self.server_activate()
 
     def finish_request(self, request, address):
         with self.context.wrap_socket(request, server_side=True) as secured:

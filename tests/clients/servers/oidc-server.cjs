@@ -18,7 +18,7 @@ const { requireBearerAuth } = require('@modelcontextprotocol/sdk/server/auth/mid
 const { InvalidTokenError } = require('@modelcontextprotocol/sdk/server/auth/errors.js');
 const { StreamableHTTPServerTransport } = require('@modelcontextprotocol/sdk/server/streamableHttp.js');
 const { mcpServer } = require('./tools.cjs');
-const { secret, witness } = require('./witness.cjs');
+const { secret, watch, witness } = require('./witness.cjs');
 
 const issuer = process.env.LAB_AUTH;
 const resource = `${process.env.LAB_MCP}/mcp`;
@@ -134,6 +134,7 @@ const tls = { cert: fs.readFileSync(process.env.LAB_CERT), key: fs.readFileSync(
 const listener = https.createServer(tls, app).listen(0, '127.0.0.1', () => {
     console.log(JSON.stringify({ port: listener.address().port }));
 });
+watch(listener);
 process.on('SIGTERM', () => {
     listener.close();
     listener.closeAllConnections();

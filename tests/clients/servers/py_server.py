@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 import secrets
-import socket
 import time
 
 import jwt
@@ -25,7 +24,7 @@ from mcp.shared.auth import OAuthToken
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 from starlette.responses import RedirectResponse
-from witness import Witness, secret
+from witness import Watched, Witness, secret
 
 ORIGIN = os.environ["LAB_MCP"]
 ACCESS_LIFETIME = int(os.environ.get("LAB_ACCESS_TTL", "3600"))
@@ -136,7 +135,9 @@ def application():
 
 
 async def main():
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = Watched()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
     config = uvicorn.Config(
         application(),
         log_level="warning",

@@ -18,7 +18,7 @@ const { getOAuthProtectedResourceMetadataUrl, mcpAuthRouter } = require('@modelc
 const { InvalidClientMetadataError, InvalidGrantError, InvalidTokenError } = require('@modelcontextprotocol/sdk/server/auth/errors.js');
 const { StreamableHTTPServerTransport } = require('@modelcontextprotocol/sdk/server/streamableHttp.js');
 const { mcpServer, neededScope } = require('./tools.cjs');
-const { plant, plants, secret, witness } = require('./witness.cjs');
+const { plant, plants, secret, watch, witness } = require('./witness.cjs');
 
 const resource = new URL('/mcp', process.env.LAB_MCP);
 const issuer = new URL(process.env.LAB_AUTH);
@@ -182,6 +182,7 @@ const tls = { cert: fs.readFileSync(process.env.LAB_CERT), key: fs.readFileSync(
 const listener = https.createServer(tls, app).listen(0, '127.0.0.1', () => {
     console.log(JSON.stringify({ port: listener.address().port }));
 });
+watch(listener);
 // Open streams end with the server, so that each of them is logged.
 process.on('SIGTERM', () => {
     listener.close();

@@ -1,6 +1,7 @@
 // What a server of the interop suite knows about itself, as JSON lines in the file LAB_RECORD:
 //   {"secret": VALUE, "what": NAME}     every secret value it issued or received, once
 //   {"request": N, "method", "host", "path", "detail", "status"}   every request, when its answer is over
+//   {"connection": N}               every connection, before it says anything
 // The checks hold a recording against these lines, so nothing here is taken from authtape.
 'use strict';
 const { randomBytes } = require('node:crypto');
@@ -9,6 +10,7 @@ const fs = require('node:fs');
 const record = fs.openSync(process.env.LAB_RECORD, 'a');
 const seen = new Set();
 let requests = 0;
+let connections = 0;
 
 // Parameters, JSON members and headers whose value is a secret wherever they occur.
 const SECRET_FIELDS = [
@@ -25,6 +27,9 @@ function secret(what, value) {
     write({ secret: value, what });
     return value;
 }
+
+// Logs each connection that a listener accepts.
+const watch = (listener) => listener.on('connection', () => write({ connection: ++connections }));
 
 // Express middleware: reads the whole body, notes its secrets, and logs the request when the answer is over.
 function witness(req, res, next) {
@@ -60,4 +65,4 @@ function parsed(type, text) {
 const plants = process.env.LAB_PLANT !== 'no';
 const plant = (where) => secret(`planted in ${where}`, randomBytes(24).toString('base64url'));
 
-module.exports = { plant, plants, secret, witness };
+module.exports = { plant, plants, secret, watch, witness };

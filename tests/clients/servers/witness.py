@@ -2,6 +2,7 @@
 
     {"secret": VALUE, "what": NAME}     every secret value it issued or received, once
     {"request": N, "method", "host", "path", "detail", "status"}   every request, when its answer is over
+    {"connection": N}               every connection, before it says anything
 
 The checks hold a recording against these lines, so nothing here is taken from authtape. (witness.cjs is the same for node.)
 """
@@ -10,6 +11,7 @@ import base64
 import itertools
 import json
 import os
+import socket
 import urllib.parse
 
 # Parameters, JSON members and headers whose value is a secret wherever they occur.
@@ -22,6 +24,7 @@ SECRET_HEADERS = "mcp-session-id last-event-id cookie x-api-key".split()
 _record = open(os.environ["LAB_RECORD"], "a", buffering=1)
 _seen = set()
 _numbers = itertools.count(1)
+_connections = itertools.count(1)
 
 
 def write(line):
@@ -60,6 +63,15 @@ def fields_of(content_type, body):
 
 def log(method, host, path, detail, status):
     write({"request": next(_numbers), "method": method, "host": host, "path": path, "detail": detail, "status": status})
+
+
+class Watched(socket.socket):
+    """A listening socket that logs each connection it accepts."""
+
+    def accept(self):
+        accepted = super().accept()
+        write({"connection": next(_connections)})
+        return accepted
 
 
 class Witness:

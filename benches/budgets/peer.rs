@@ -1,5 +1,5 @@
-//! The proxies that are measured, each a process of its own with an empty environment on loopback: the real `authtape record`,
-//! hudsucker alone, and mitmdump where there is one.
+//! The proxies that are measured, each a process of its own with an empty environment on loopback: the real `authtape record` and
+//! `authtape replay`, hudsucker alone, and mitmdump where there is one.
 
 use super::Fallible;
 use super::load::Way;
@@ -19,12 +19,24 @@ use tempfile::TempDir;
 /// How long a peer may take to start, or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Says where proxy and root certificate are and stays until its input ends.
+const IDLE_CLIENT: &str = r#"printf '%s\n%s\n' "$HTTPS_PROXY" "$NODE_EXTRA_CA_CERTS" > "$0.new" && mv "$0.new" "$0"; exec cat"#;
+
 /// A running proxy. It is killed when this goes.
 pub struct Peer {
     pub way: Way,
     pub pid: u32,
     child: Child,
     folder: TempDir,
+}
+
+/// What becomes of a replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// Nothing is kept.
+    Forgotten,
+    /// It is recorded.
+    Recorded,
 }
 
 /// `authtape record`, serving.
@@ -51,21 +63,63 @@ impl Peer {
         Ok(peer)
     }
 
-    /// `mitmdump -q`, if there is one.
-    pub fn mitmdump(upstream_ca: &Path) -> Fallible<Option<Self>> {
+    /// `mitmdump -q` as a recorder, if there is one. It keeps the flows in `flows` where that is asked for.
+    pub fn mitmdump(upstream_ca: &Path, flows: Option<&Path>) -> Fallible<Option<Self>> {
+        let mut settings = vec![setting("ssl_verify_upstream_trusted_ca", upstream_ca)];
+        settings.extend(flows.map(|flows| setting("save_stream_file", flows)));
+        Self::mitmdump_with(&settings)
+    }
+
+    /// `mitmdump -q --server-replay FLOWS`: each flow as often as it is asked for, and nothing is dialled.
+    pub fn mitmdump_replay(flows: &Path) -> Fallible<Option<Self>> {
+        let fixed = ["server_replay_reuse=true", "server_replay_extra=500", "connection_strategy=lazy", "upstream_cert=false"];
+        // In its favour: bodies are not compared and dates stay as they are.
+        let fixed = fixed.into_iter().chain(["server_replay_ignore_content=true", "server_replay_refresh=false"]);
+        let settings = std::iter::once(setting("server_replay", flows)).chain(fixed.map(str::to_owned));
+        Self::mitmdump_with(&settings.collect::<Vec<_>>())
+    }
+
+    fn mitmdump_with(settings: &[String]) -> Fallible<Option<Self>> {
         let Some(program) = find_mitmdump() else { return Ok(None) };
         let folder = tempfile::tempdir()?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let root = folder.path().join("mitmproxy-ca-cert.pem");
         let mut command = clean(program, folder.path());
         command.args(["-q", "--listen-host", "127.0.0.1", "--listen-port", &address.port().to_string(), "--set"]);
-        command.arg(setting("confdir", folder.path())).arg("--set").arg(setting("ssl_verify_upstream_trusted_ca", upstream_ca));
-        let child = command.spawn()?;
+        command.arg(setting("confdir", folder.path()));
+        command.args(settings.iter().flat_map(|setting| ["--set", setting]));
+        let child = command.stderr(Stdio::null()).spawn()?;
         let way = Way { proxy: Some((address, None)), trusted: String::new() };
         let mut peer = Self { way, pid: child.id(), child, folder };
         peer.wait_until(|| root.exists() && TcpStream::connect(address).is_ok())?;
         peer.way.trusted = fs::read_to_string(root)?;
         Ok(Some(peer))
+    }
+
+    /// Ends it as Ctrl-C does, so that it writes what it has.
+    pub fn stop(mut self) -> Fallible<()> {
+        kill(Pid::from_raw(i32::try_from(self.pid)?), Signal::SIGINT)?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// `authtape replay` of a tape around a client that does nothing; with a time limit far away.
+    pub fn replay(tape: &Path, run: Run) -> Fallible<Self> {
+        let folder = tempfile::tempdir()?;
+        let ready = folder.path().join("ready");
+        let mut command = clean(env!("CARGO_BIN_EXE_authtape"), folder.path());
+        command.arg("replay").arg(tape);
+        if run == Run::Recorded {
+            command.arg("-o").arg(folder.path().join("run.yaml"));
+        }
+        command.args(["--timeout", "1h", "--", "sh", "-c", IDLE_CLIENT]).arg(&ready);
+        let child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut peer = Self { way: Way { proxy: None, trusted: String::new() }, pid: child.id(), child, folder };
+        peer.wait_until(|| ready.exists())?;
+        let ready = fs::read_to_string(ready)?;
+        let (proxy, root) = ready.trim().split_once('\n').ok_or("no proxy and root")?;
+        peer.way = Way { proxy: Some(proxy_of(proxy)?), trusted: fs::read_to_string(root)? };
+        Ok(peer)
     }
 
     fn wait_until(&mut self, mut is_there: impl FnMut() -> bool) -> Fallible<()> {
@@ -114,13 +168,7 @@ impl Authtape {
         }
         let until_serving = began.elapsed();
         let state = ServingState::read(&peer.folder.path().join("authtape.json"))?;
-        let url = url::Url::parse(&state.proxy)?;
-        let address = url.socket_addrs(|| None)?.into_iter().next().ok_or("no address")?;
-        let credential = format!("{}:{}", url.username(), url.password().unwrap_or_default());
-        peer.way = Way {
-            proxy: Some((address, Some(format!("Basic {}", BASE64_STANDARD.encode(credential))))),
-            trusted: fs::read_to_string(&state.root)?,
-        };
+        peer.way = Way { proxy: Some(proxy_of(&state.proxy)?), trusted: fs::read_to_string(&state.root)? };
         Ok(Self { peer, until_serving, errors })
     }
 
@@ -148,6 +196,14 @@ impl Authtape {
         }
         Err("authtape did not end".into())
     }
+}
+
+/// Address and credential of a proxy URL.
+fn proxy_of(url: &str) -> Fallible<(SocketAddr, Option<String>)> {
+    let url = url::Url::parse(url)?;
+    let address = url.socket_addrs(|| None)?.into_iter().next().ok_or("no address")?;
+    let credential = format!("{}:{}", url.username(), url.password().unwrap_or_default());
+    Ok((address, Some(format!("Basic {}", BASE64_STANDARD.encode(credential)))))
 }
 
 /// A command with nothing of our environment but the PATH.

@@ -1,11 +1,11 @@
-//! The recording rows of the design's budgets, each beside its peers in the same run:
+//! The rows of the design's budgets, each beside its peers in the same run:
 //!
 //! ```text
-//! cargo bench --bench recording                         # all of it
-//! cargo bench --bench recording -- throughput 5         # one part; five rounds
+//! cargo bench --bench budgets                         # all of it
+//! cargo bench --bench budgets -- throughput 5         # one part; five rounds
 //! ```
 //!
-//! Parts: `throughput`, `latency`, `start`, `memory`, `load`. Everything stays on loopback; ratios within a run are sound,
+//! Parts: `throughput`, `latency`, `start`, `memory` of a recording, `replay` and `matching` of a replay, `load`. Everything stays on loopback; ratios within a run are sound,
 //! absolute figures are those of the machine.
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
@@ -14,10 +14,14 @@ mod bare;
 mod growth;
 mod latency;
 mod load;
+mod matching;
 mod memory;
 mod peer;
 mod process;
+mod replay;
+mod rounds;
 mod server;
+mod tape;
 mod throughput;
 
 use authority::Authority;
@@ -67,8 +71,14 @@ async fn main() -> Fallible<()> {
     if wanted("memory") {
         memory::resident(&bench).await?;
     }
+    if wanted("replay") {
+        replay::run(&bench, rounds).await?;
+    }
+    if wanted("matching") {
+        matching::run()?;
+    }
     if wanted("load") {
-        memory::load(&bench).await?;
+        memory::load()?;
     }
     Ok(())
 }
