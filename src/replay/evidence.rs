@@ -57,6 +57,8 @@ pub(super) struct Asked {
     pub(super) access: Option<String>,
     pub(super) refresh: Option<String>,
     pub(super) expires_in: Option<Duration>,
+    /// The grant that it belongs to, where tokens were issued: counted from the first code.
+    pub(super) family: Option<usize>,
 }
 
 /// What became of a request.
@@ -88,7 +90,7 @@ impl<'t> Evidence<'t> {
         let at_token = |kind| all(&endpoints.token, Kind::is_token).filter(move |(_, own)| *own == kind).map(|(own, _)| Asked::of(own));
         let answers = all(&endpoints.token, Kind::is_token).filter_map(|(own, _)| own.response());
         let bearers = tape.iter().filter(|(_, own)| own.kind.is_mcp()).filter_map(|(_, own)| Used::of(&own.exchange));
-        Self {
+        let mut evidence = Self {
             registrations: all(&endpoints.register, |kind| kind == Kind::DcrCreate).filter_map(|(own, _)| Registered::of(own)).collect(),
             authorizations: all(&endpoints.authorize, |kind| kind == Kind::Authorize)
                 .map(|(own, _)| Asked::authorization(own, &back))
@@ -98,6 +100,26 @@ impl<'t> Evidence<'t> {
             revocations: all(&endpoints.revoke, |kind| kind == Kind::Revoke).map(|(own, _)| Asked::of(own)).collect(),
             bearers: bearers.collect(),
             token_answers: answers.filter(|response| is_success(response.status)).collect(),
+        };
+        evidence.find_families();
+        evidence
+    }
+
+    /// Whether the access token of an answer was taken, each time it was shown after this moment and before its end.
+    pub(super) fn uses<'e>(&'e self, issued: &'e Asked, after: Duration) -> impl Iterator<Item = bool> + 'e {
+        let ends = issued.at + issued.expires_in.unwrap_or(Duration::MAX / 2);
+        let is_it = move |used: &&Used| Some(&used.bearer) == issued.access.as_ref() && used.at > after && used.at < ends;
+        self.bearers.iter().filter(is_it).map(|used| used.status != 401)
+    }
+
+    /// A code begins a grant, and a refresh token belongs to that of the answer that it came with.
+    fn find_families(&mut self) {
+        let mut known: HashMap<String, usize> = HashMap::new();
+        let issued = self.codes.iter_mut().chain(&mut self.refreshes).filter(|own| own.access.is_some());
+        for (index, own) in issued.enumerate() {
+            let family = own.presented.as_ref().and_then(|token| known.get(token).copied()).unwrap_or(index);
+            own.family = Some(family);
+            known.extend(own.presented.clone().into_iter().chain(own.refresh.clone()).map(|token| (token, family)));
         }
     }
 
@@ -182,6 +204,7 @@ impl Asked {
             access: issued("access_token"),
             refresh: issued("refresh_token"),
             expires_in: exchange.response().and_then(access_lifetime),
+            family: None,
         }
     }
 

@@ -222,7 +222,7 @@ fn rotation(evidence: &Evidence<'_>) -> Option<Rotation> {
 }
 
 /// Two requests with one refresh token that was replaced: the earlier and the later.
-fn reused<'e>(evidence: &'e Evidence<'_>) -> impl DoubleEndedIterator<Item = (&'e Asked, &'e Asked)> {
+fn reused<'e>(evidence: &'e Evidence<'_>) -> impl Iterator<Item = (&'e Asked, &'e Asked)> {
     let rotated = |own: &&Asked| own.verdict == Verdict::Accepted && own.refresh.is_some() && own.refresh != own.presented;
     evidence.refreshes.iter().enumerate().filter_map(move |(index, later)| {
         let earlier = evidence.refreshes[..index].iter().filter(rotated).find(|own| own.presented == later.presented)?;
@@ -239,38 +239,48 @@ fn grace(evidence: &Evidence<'_>) -> Option<Duration> {
 /// What a replaced refresh token did to the one that replaced it.
 fn reuse(evidence: &Evidence<'_>) -> Option<Reuse> {
     let refused = reused(evidence).filter(|(_, later)| later.error() == Some("invalid_grant"));
-    refused
-        .filter_map(|(earlier, later)| {
-            let next = evidence.refreshes.iter().find(|own| own.at > later.at && own.presented == earlier.refresh)?;
-            Some(if next.verdict == Verdict::Accepted { Reuse::Refuse } else { Reuse::RevokeFamily })
-        })
-        .next_back()
+    let next = refused.flat_map(|(earlier, later)| {
+        let is_next = move |own: &&Asked| own.at > later.at && own.presented == earlier.refresh;
+        let refreshed = evidence.refreshes.iter().filter(is_next).map(is_accepted);
+        let family = evidence.issues().filter(move |own| own.family == earlier.family);
+        refreshed.chain(family.flat_map(move |own| evidence.uses(own, later.at)))
+    });
+    any(next).map(|lives| if lives { Reuse::Refuse } else { Reuse::RevokeFamily })
 }
 
-/// What became of an access token after its refresh.
+/// What became of an access token after a refresh of its grant.
 fn old_access(evidence: &Evidence<'_>) -> Option<OldAccess> {
-    let renewed = evidence.refreshes.iter().filter(|own| own.verdict == Verdict::Accepted);
-    renewed
-        .filter_map(|own| {
-            let issued = evidence.issues().find(|first| first.at < own.at && first.refresh == own.presented)?;
-            let ends = issued.at + issued.expires_in.unwrap_or(Duration::MAX / 2);
-            let later = |used: &&super::evidence::Used| Some(&used.bearer) == issued.access.as_ref() && used.at > own.at && used.at < ends;
-            let used = evidence.bearers.iter().find(later)?;
-            Some(if used.status == 401 { OldAccess::Revoke } else { OldAccess::Keep })
-        })
-        .next_back()
+    let renewed = evidence.refreshes.iter().filter(|own| own.family.is_some());
+    let used = renewed.flat_map(|own| {
+        let before = evidence.issues().filter(|first| first.family == own.family && first.at < own.at);
+        before.flat_map(move |first| evidence.uses(first, own.at))
+    });
+    any(used).map(|lives| if lives { OldAccess::Keep } else { OldAccess::Revoke })
 }
 
 /// What became of the refresh token beside an access token that was revoked.
 fn access_revocation(evidence: &Evidence<'_>) -> Option<AccessRevocation> {
     let revoked = evidence.revocations.iter().filter(|own| own.verdict == Verdict::Accepted);
-    revoked
-        .filter_map(|own| {
-            let issued = evidence.issues().find(|first| first.access.is_some() && first.access == own.presented)?;
-            let next = evidence.refreshes.iter().find(|later| later.at > own.at && later.presented == issued.refresh)?;
-            Some(if next.verdict == Verdict::Accepted { AccessRevocation::Token } else { AccessRevocation::Grant })
+    let next = revoked.flat_map(|own| {
+        let issued = evidence.issues().filter(|first| first.access == own.presented && first.client == own.client);
+        issued.flat_map(move |first| {
+            let is_next = move |later: &&Asked| later.at > own.at && later.presented.is_some() && later.presented == first.refresh;
+            let refreshed = evidence.refreshes.iter().filter(is_next).map(is_accepted);
+            let others = evidence.issues().filter(move |other| other.family == first.family && other.access != first.access);
+            refreshed.chain(others.flat_map(move |other| evidence.uses(other, own.at)))
         })
-        .next_back()
+    });
+    any(next).map(|lives| if lives { AccessRevocation::Token } else { AccessRevocation::Grant })
+}
+
+fn is_accepted(own: &Asked) -> bool {
+    own.verdict == Verdict::Accepted
+}
+
+/// True where one of them is; `None` where there is none. Whatever lives once was not ended; what does not may have ended for
+/// another reason.
+fn any(mut all: impl Iterator<Item = bool>) -> Option<bool> {
+    all.next().map(|first| first || all.any(|own| own))
 }
 
 fn last<T>(evidence: &Evidence<'_>, of: impl Fn(&Response) -> Option<T>) -> Option<T> {

@@ -22,6 +22,8 @@ mod replay_hermetic;
 mod replay_jwt;
 mod replay_lab;
 mod replay_player;
+mod replay_policies;
+mod replay_recorder;
 mod replay_self;
 mod replay_strict;
 mod replay_tapes;
