@@ -81,7 +81,9 @@ const SHOWS: &[(&str, Kind, u16, &str)] = &[
     ("claude-account-renewed", Kind::TokenRefresh, 200, "sk-ant-oat01-"),
     ("claude-client-document", Kind::Authorize, 303, "client_id=https%3A%2F%2Fclaude.ai%2F"),
     ("claude-newer", Kind::McpRequest, 200, "subscriptions/listen"),
+    ("claude-whole", Kind::Revoke, 200, "refresh_token"),
     ("invalid-params", Kind::McpRequest, 400, "-32602"),
+    ("logout", Kind::Revoke, 200, ""),
     ("oidc-client-document", Kind::Authorize, 303, "client_id=https%3A%2F%2Fclient.example.test%2F"),
     ("oidc-id-token", Kind::Jwks, 200, "RS256"),
     ("oidc-id-token", Kind::TokenCode, 200, "id_token"),
@@ -89,6 +91,7 @@ const SHOWS: &[(&str, Kind, u16, &str)] = &[
     ("oidc-static-client", Kind::TokenCode, 200, "authorization: Basic "),
     ("polling", Kind::McpResume, 200, "last-event-id"),
     ("progress", Kind::McpRequest, 200, "notifications/progress"),
+    ("progress-newer", Kind::McpRequest, 200, "notifications/progress"),
     ("refresh-invalid-grant", Kind::TokenRefresh, 400, "invalid_grant"),
     ("registration-closed", Kind::DcrCreate, 401, "error"),
     ("registration-refused", Kind::DcrCreate, 400, "invalid_client_metadata"),
@@ -98,6 +101,9 @@ const SHOWS: &[(&str, Kind, u16, &str)] = &[
     ("tool-unknown", Kind::McpRequest, 200, "isError"),
     ("ts-v1-session", Kind::McpDelete, 200, "mcp-session-id"),
     ("ts-v1-session", Kind::TokenRefresh, 200, "refresh_token"),
+    ("ts-v1-python", Kind::McpRequest, 200, "style: crlf"),
+    ("two-servers", Kind::Prm, 200, "https://mcp.oidc.test/mcp"),
+    ("two-servers", Kind::Prm, 200, "https://mcp.ts.test/mcp"),
     ("unknown-session", Kind::McpRequest, 404, "Session not found"),
 ];
 
@@ -120,24 +126,30 @@ fn every_tape_shows_what_it_is_there_for() {
     assert!(!logs_in);
 }
 
-fn replay(name: &str, client: &[String]) -> Output {
+fn replay(name: &str, script: &str) -> Output {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(AUTHTAPE);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path()).env("TMPDIR", home.path()).current_dir(home.path());
-    command.arg("replay").arg(folder().join(format!("{name}.yaml"))).args(["--", AUTHTAPE, "client"]);
-    command.args(client).output().unwrap()
+    command.arg("replay").arg(folder().join(format!("{name}.yaml"))).args(["--", "sh", "-c", script]).output().unwrap()
 }
 
-/// The arguments of the reference client that does what the tape's client did.
-fn reference(tape: &Cassette) -> Vec<String> {
-    let mcp = tape.interactions.iter().find(|own| own.kind.is_mcp()).unwrap();
-    let mut arguments = vec![mcp.exchange.request.url.clone(), "--list".to_owned()];
-    let calls = tape.interactions.iter().map(rpc);
-    if let Some(call) = calls.into_iter().find(|message| message["method"] == "tools/call") {
-        let input = if call["params"]["arguments"].is_null() { "{}".to_owned() } else { call["params"]["arguments"].to_string() };
-        arguments.extend(["--tool".to_owned(), call["params"]["name"].as_str().unwrap().to_owned(), "--arguments".to_owned(), input]);
+/// The reference client, doing at each server what the tape's client did there.
+fn reference(tape: &Cassette) -> String {
+    let mut servers: Vec<&str> = Vec::new();
+    for own in tape.interactions.iter().filter(|own| own.kind.is_mcp()) {
+        let url = own.exchange.request.url.as_str();
+        servers.extend(Some(url).filter(|url| !servers.contains(url)));
     }
-    arguments
+    let calls = |url: &str| tape.interactions.iter().filter(|own| own.exchange.request.url == url).map(rpc).collect::<Vec<_>>();
+    let client = |url: &&str| {
+        let mut words = format!("{AUTHTAPE} client {url} --list");
+        if let Some(call) = calls(url).iter().find(|message| message["method"] == "tools/call") {
+            let input = if call["params"]["arguments"].is_null() { "{}".to_owned() } else { call["params"]["arguments"].to_string() };
+            words.push_str(&format!(" --tool {} --arguments '{input}'", call["params"]["name"].as_str().unwrap()));
+        }
+        words
+    };
+    servers.iter().map(client).collect::<Vec<_>>().join(" && ")
 }
 
 #[test]

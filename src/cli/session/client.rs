@@ -52,6 +52,15 @@ pub fn shown(command: &[OsString]) -> Vec<String> {
     shown
 }
 
+/// A shell's command line as a cassette shows it: as the command that it begins with, where that is plain.
+fn shown_line(line: &str) -> Vec<String> {
+    let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+    let is_plain = |word: &OsString| {
+        word.to_str().is_some_and(|text| text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/')))
+    };
+    if words.first().is_some_and(is_plain) { shown(&words) } else { vec!["sh".to_owned(), "…".to_owned()] }
+}
+
 fn is_subcommand(text: &str) -> bool {
     text.len() <= 16 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
 }
@@ -75,7 +84,7 @@ pub async fn run_all(
         let mut launch = Launch::shell(setup, session.environment().clone(), Screen::Own(terminal_like_ours(tokio::io::stderr())));
         launch.timeout = options.timeout;
         let ended = launch.start().map_err(|error| refused(&error))?.finish().await;
-        let (session, visited) = session.end(vec!["sh".to_owned(), "…".to_owned()], ended).await;
+        let (session, visited) = session.end(shown_line(setup), ended).await;
         sessions.push(session);
         notes.extend(visited);
         if ended.exit_code() != 0 {
@@ -195,7 +204,7 @@ fn refused(error: &StartError) -> CliError {
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::{shown, shown_line};
 
     #[test]
     fn a_cassette_shows_the_program_and_its_subcommands_only() {
@@ -203,5 +212,13 @@ mod tests {
         assert_eq!(command(&["/usr/bin/claude", "mcp", "login", "linear"]), ["claude", "mcp", "login", "…"]);
         assert_eq!(command(&["claude"]), ["claude"]);
         assert_eq!(command(&["python3", "client.py", "https://u:p@x"]), ["python3", "…"]);
+    }
+
+    #[test]
+    fn a_setup_command_is_shown_as_what_it_starts() {
+        assert_eq!(shown_line("/opt/bin/claude mcp add --transport http lab https://x"), ["claude", "mcp", "add", "…"]);
+        assert_eq!(shown_line("TOKEN=hunter2 claude mcp list"), ["sh", "…"]);
+        assert_eq!(shown_line("(cd /srv; ./login)"), ["sh", "…"]);
+        assert_eq!(shown_line(""), ["sh", "…"]);
     }
 }

@@ -27,7 +27,7 @@ class Replayer:
             if not step.recorded:
                 setup.append(step.command)
             elif step.replayed:
-                setup += [step.setup] if step.setup else []
+                setup += step.setup
                 self.note(self.own_tape, step, number, ["--home", str(home)], setup, way_out)
                 setup = []
 

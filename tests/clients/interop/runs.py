@@ -23,7 +23,7 @@ class Run:
 def run(scenario, place, certs, authtape, runner, before_the_end=None):
     """Starts the servers, lets `runner` run each step, ends the servers; just before, `before_the_end` is called with the steps
     as they were run, the lab and the tunnel."""
-    servers = list(dict.fromkeys([scenario.server, *(["messages"] if scenario.canned_model else [])]))
+    servers = list(dict.fromkeys([scenario.server, *scenario.also, *(["messages"] if scenario.canned_model else [])]))
     own = {"key": f"sk-ant-api03-{secrets.token_urlsafe(60)}", "prompt": secrets.token_hex(12)}
     own |= {"account": f"sk-ant-oat01-{secrets.token_urlsafe(60)}", "renewal": f"sk-ant-ort01-{secrets.token_urlsafe(60)}"}
     with Lab(place, certs, servers, {scenario.server: scenario.options}) as lab:
@@ -53,7 +53,7 @@ def filled(step, **values):
 
     apart = step.apart if step.apart is None else [fill(command) for command in step.apart]
     environment = {name: value.format(**values) for name, value in step.environment.items()}
-    return dataclasses.replace(step, command=fill(step.command), setup=fill(step.setup), apart=apart, environment=environment)
+    return dataclasses.replace(step, command=fill(step.command), setup=[fill(one) for one in step.setup], apart=apart, environment=environment)
 
 
 def through(tunnel, certs):
@@ -71,8 +71,8 @@ def through(tunnel, certs):
 
 def without_authtape(_scenario, step, _number, lab, tunnel, environment):
     environment = environment | through(tunnel, lab.certs)
-    if step.setup:
-        run_client(step.setup, environment, lab.work)
+    for setup in step.setup:
+        run_client(setup, environment, lab.work)
     return perform(step, step.command, environment, lab, step.terminal)
 
 
@@ -93,8 +93,8 @@ class Recorder:
             environment = environment | {"HTTPS_PROXY": tunnel.url, "NO_PROXY": "localhost,127.0.0.1"}
         else:
             command += [f"--connect-to={name}=127.0.0.1:{port}" for name, port in lab.ports.items()]
-        if step.setup:
-            command += ["--setup", shlex.join(step.setup)]
+        for setup in step.setup:
+            command += ["--setup", shlex.join(setup)]
         return perform(step, [*command, "--", *step.command], environment, lab, terminal=False)
 
 

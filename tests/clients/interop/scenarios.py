@@ -24,7 +24,7 @@ class Step:
     chains: list = ()  # each a list of labels that must occur in this order
     recorded: bool = True
     terminal: bool = False
-    setup: list = ()  # for --setup; without authtape it is run before
+    setup: list = ()  # commands, each for a --setup; without authtape they are run before
     screen: list = ()  # of a full-screen client: (pattern to wait for, keys to type then)
     says: str = ""  # must be in the output
     status: int = 0  # with which it ends; the scenarios compare it with a run without authtape
@@ -41,6 +41,7 @@ class Scenario:
     steps: list
     options: dict = dataclasses.field(default_factory=dict)  # the server's
     canned_model: bool = False
+    also: tuple = ()  # further servers
     account: bool = False  # Claude Code has an account's tokens from before
     chained: bool = False  # names resolve only in a proxy that the caller's environment names
     volatile: tuple = ()  # requests whose number differs from run to run without authtape too
@@ -135,7 +136,7 @@ SCENARIOS = [
         [
             claude(
                 *("mcp", "login", "lab"),
-                setup=claude_add("py"),
+                setup=[claude_add("py")],
                 terminal=True,
                 chains=[[*LOGIN, "token-refresh"]],
                 says="Authenticated",

@@ -8,7 +8,7 @@ from .scenarios import ASKED_FIRST, CLAUDE, DISCOVERY, INITIALIZED, LOGIN, TOOLS
 OLDER, NEWER, NONE = "2025-11-25", "2026-07-28", "none"
 REGISTERED, SECRET = "lab-desktop", "lab-secret-5up3rs3cr3t-of-the-tape"
 DOCUMENT = "https://client.example.test/oauth/client.json"
-PORT = "33418"  # of every callback
+PORT = "21418"  # of every callback; below those that the system gives out
 
 CLIENTS = {
     "reference": "`authtape client`",
@@ -31,18 +31,18 @@ class Tape:
     era: str  # the MCP revision spoken, or NONE
     shows: str  # one line for a person
     steps: list
-    kinds: tuple = ()  # what the file must hold, in this order, beside its step's chains
+    kinds: tuple = ()  # what the file must hold, in this order
     options: dict = dataclasses.field(default_factory=dict)
-    canned_model: bool = False
     account: bool = False
+    also: tuple = ()  # further servers
 
     def scenario(self):
-        options = {"LAB_PLANT": "no", **self.options}
-        return Scenario(self.name, self.server, self.steps, options, canned_model=self.canned_model or self.client == "claude", account=self.account)
+        options, asks_model = {"LAB_PLANT": "no", **self.options}, self.client == "claude"
+        return Scenario(self.name, self.server, self.steps, options, asks_model, account=self.account, also=self.also)
 
 
 def tape(name, client, server, era, shows, step, *kinds, before=(), **more):
-    step = dataclasses.replace(step, chains=[list(kinds)], environment={"LAB_CALLBACK_PORT": PORT, **step.environment})
+    step = dataclasses.replace(step, environment={"LAB_CALLBACK_PORT": PORT, **step.environment})
     before = [dataclasses.replace(earlier, recorded=False) for earlier in before]
     return Tape(name, client, server, era, shows, [*before, step], kinds, **more)
 
@@ -62,7 +62,7 @@ def claude(*arguments, says, **more):
 
 
 def claude_login(server):
-    return claude("mcp", "login", "lab", terminal=True, says="Authenticated", setup=claude_add(server))
+    return claude("mcp", "login", "lab", terminal=True, says="Authenticated", setup=[claude_add(server)])
 
 
 def claude_asks():
@@ -70,6 +70,7 @@ def claude_asks():
     return claude(*asks, says="echo: hello from the lab", environment={"ANTHROPIC_API_KEY": "{key}"})
 
 
+TWO = f"{{authtape}} client {URLS['ts']} --redirect-port {PORT} --list && {{authtape}} client {URLS['oidc']} --redirect-port {PORT} --list"
 CALL = "mcp-request tools/call"
 REQUESTS = "7"  # of one start of `authtape client` with a bearer
 
@@ -102,7 +103,7 @@ TAPES = [
     tape(
         *("oidc-refresh", "reference", "oidc", OLDER),
         "two starts of a client; at the second the access token is refused, the refresh gives a JWT and rotates",
-        reference("oidc", setup=reference("oidc").command),
+        reference("oidc", setup=[reference("oidc").command]),
         *(*LOGIN, *TOOLS, *ASKED_FIRST, "token-refresh", *ASKED_FIRST, *INITIALIZED, *TOOLS),
         options={"LAB_EXPIRE_AFTER": "6"},
     ),
@@ -130,14 +131,14 @@ TAPES = [
     tape(
         *("no-refresh-token", "reference", "ts", OLDER),
         "two starts of a client; the server issues no refresh token, so at the second the whole login comes again",
-        reference("ts", setup=reference("ts").command),
+        reference("ts", setup=[reference("ts").command]),
         *(*LOGIN, *TOOLS, *ASKED_FIRST, "authorize", "callback", "token-code", *TOOLS),
         options={"LAB_REFRESH": "none", "LAB_EXPIRE_AFTER": REQUESTS},
     ),
     tape(
         *("refresh-invalid-grant", "reference", "ts", OLDER),
         "two starts of a client; at the second the refresh is answered 400 invalid_grant and the client logs in anew",
-        reference("ts", setup=reference("ts").command),
+        reference("ts", setup=[reference("ts").command]),
         *(*LOGIN, *TOOLS, *ASKED_FIRST, "token-refresh", "authorize", "callback", "token-code", *TOOLS),
         options={"LAB_REFRESH": "refused", "LAB_EXPIRE_AFTER": REQUESTS},
     ),
@@ -208,7 +209,7 @@ TAPES = [
         "a tool refuses its arguments: JSON-RPC error -32602",
         reference("py", tool="dial", says="", status=1),
         *(*LOGIN, *ASKED_FIRST, *TOOLS),
-        options={"LAB_TOOLS": "strict"},
+        options={"LAB_TOOLS": "dial"},
     ),
     tape(
         *("begins-logged-in", "reference", "ts", OLDER),
@@ -237,6 +238,16 @@ TAPES = [
         claude_asks(),
         *(*ASKED_FIRST, *INITIALIZED, "llm-api", CALL, "llm-api"),
         before=[claude_login("ts")],
+    ),
+    tape(
+        *("claude-whole", "claude", "ts", OLDER),
+        "add, login, list, one turn with a tool call, logout: five starts of Claude Code in one file",
+        dataclasses.replace(
+            claude("mcp", "logout", "lab", says="Signed out"),
+            setup=[claude_add("ts"), claude_login("ts").command, ["claude", "mcp", "list"], claude_asks().command],
+            environment=claude_asks().environment,
+        ),
+        *(*LOGIN, *ASKED_FIRST, *INITIALIZED, *ASKED_FIRST, *INITIALIZED, "llm-api", CALL, "llm-api", "revoke", "revoke"),
     ),
     tape(
         *("claude-newer", "claude", "py", NEWER),
@@ -280,5 +291,32 @@ TAPES = [
         *("llm-api", "token-refresh"),
         options={"LAB_LOGIN": "refused"},
         account=True,
+    ),
+    tape(
+        *("ts-v1-python", "ts-v1", "py", OLDER),
+        "the Python SDK's server in the older revision: a session, SSE answers with CRLF, DELETE",
+        driver("ts-v1", "py"),
+        *("mcp-request initialize", *LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"),
+    ),
+    tape(
+        *("progress-newer", "python", "py", NEWER),
+        "a tool tells its progress in an SSE answer of the newer revision",
+        driver("python-client", "py", "count", '{{"to": 3}}', says="counted to 3"),
+        *(*LOGIN, *ASKED_FIRST, *TOOLS),
+        options={"LAB_TOOLS": "count"},
+    ),
+    tape(
+        *("two-servers", "reference", "ts", OLDER),
+        "two MCP servers, each with an authorization server of its own, and a login to each",
+        Step(["sh", "-c", TWO], says="echo"),
+        *(*LOGIN, *INITIALIZED, "mcp-request tools/list", *LOGIN, *INITIALIZED, "mcp-request tools/list"),
+        also=("oidc",),
+    ),
+    tape(
+        *("logout", "reference", "py", NONE),
+        "the refresh token and the access token are revoked (RFC 7009)",
+        Step(["{authtape}", "client", URLS["py"], "--logout"]),
+        "revoke",
+        before=[reference("py")],
     ),
 ]

@@ -14,7 +14,7 @@ from .tapes import CLIENTS, SERVERS, TAPES
 CASSETTES = HERE.parent.parent / "cassettes"
 LARGEST = 64 * 1024  # bytes
 # This machine: paths, addresses with the ports of the moment, and the registries packages come from.
-FOREIGN = re.compile(r"/(?:root|home|tmp|work|usr)/|127\.0\.0\.1:(?!33418)\d|registry\.|\.npmjs\.|pypi\.|BEGIN [A-Z ]*PRIVATE KEY")
+FOREIGN = re.compile(r"/(?:root|home|tmp|work|usr)/|127\.0\.0\.1:(?!21418)\d|registry\.|\.npmjs\.|pypi\.|BEGIN [A-Z ]*PRIVATE KEY")
 
 
 def record(tape, directory, authtape):

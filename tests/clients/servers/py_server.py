@@ -4,7 +4,7 @@ server/discover) and the older sessions, registration, PKCE, refresh with rotati
 in two redirects, one tool.
 
 Environment: LAB_RECORD, LAB_CERT, LAB_KEY, LAB_MCP (origin); LAB_ACCESS_TTL (seconds, 3600);
-LAB_TOOLS=strict (a tool that refuses its parameters).
+LAB_TOOLS (comma-separated): dial (refuses parameters), count (tells its progress).
 Prints {"port": N} when it listens.
 """
 
@@ -19,6 +19,7 @@ import uvicorn
 from mcp.server import MCPServer
 from mcp.server.auth.provider import AccessToken, AuthorizationCode, RefreshToken, construct_redirect_uri
 from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions, RevocationOptions
+from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.auth import OAuthToken
 from mcp.shared.exceptions import MCPError
@@ -121,7 +122,14 @@ def application():
     def echo(text: str) -> str:
         return f"echo: {text}"
 
-    if os.environ.get("LAB_TOOLS") == "strict":
+    further_tools(server, os.environ.get("LAB_TOOLS", "").split(","))
+    server.custom_route("/consent", methods=["GET"])(provider.consent)
+    unguarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    return Witness(server.streamable_http_app(transport_security=unguarded))
+
+
+def further_tools(server, chosen):
+    if "dial" in chosen:
 
         @server.tool(description="Wants a text of digits")
         def dial(text: str) -> str:
@@ -129,9 +137,13 @@ def application():
                 raise MCPError(code=INVALID_PARAMS, message="text must hold digits only")
             return f"dialled {text}"
 
-    server.custom_route("/consent", methods=["GET"])(provider.consent)
-    unguarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    return Witness(server.streamable_http_app(transport_security=unguarded))
+    if "count" in chosen:
+
+        @server.tool(description="Counts and says how far it is")
+        async def count(to: int, context: Context) -> str:
+            for step in range(1, to + 1):
+                await context.report_progress(step, to, f"step {step}")
+            return f"counted to {to}"
 
 
 async def main():
