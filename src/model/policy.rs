@@ -84,7 +84,7 @@ pub struct ServerPolicy {
     pub metadata_in_challenge: bool,
     /// The client capabilities without which no request is answered (2026-07-28).
     pub required_capabilities: Vec<String>,
-    /// The origins a browser may come from besides its own; all others get a 403.
+    /// The origins a browser may come from besides its own, `*` for all; others get a 403.
     pub origins: Vec<String>,
     /// Whether a bearer is needed at all.
     pub protected: bool,

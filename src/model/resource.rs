@@ -71,7 +71,7 @@ impl Model {
 impl Server {
     fn is_good_origin(&self, origin: &str) -> bool {
         let own = Url::parse(&self.resource).is_ok_and(|url| url.origin().ascii_serialization() == origin);
-        own || self.policy.origins.iter().any(|known| known == origin)
+        own || self.policy.origins.iter().any(|known| known == "*" || known == origin)
     }
 
     /// True for a request that needs no bearer.

@@ -1,6 +1,7 @@
 //! What clients asked of one authorization server on a tape, and what it said: the facts from which `policies` concludes. Concludes
 //! nothing itself.
 
+use super::gate::is_refusal;
 use super::policies::access_lifetime;
 use super::tape::{Tape, is_success};
 use crate::exchange::{Exchange, Response};
@@ -57,7 +58,7 @@ pub(super) struct Asked {
     pub(super) access: Option<String>,
     pub(super) refresh: Option<String>,
     pub(super) expires_in: Option<Duration>,
-    /// The grant that it belongs to, where tokens were issued: counted from the first code.
+    /// The grant that it belongs to, as far as the tape shows; a number of ours.
     pub(super) family: Option<usize>,
 }
 
@@ -89,7 +90,12 @@ impl<'t> Evidence<'t> {
         let back = callbacks(tape);
         let at_token = |kind| all(&endpoints.token, Kind::is_token).filter(move |(_, own)| *own == kind).map(|(own, _)| Asked::of(own));
         let answers = all(&endpoints.token, Kind::is_token).filter_map(|(own, _)| own.response());
-        let bearers = tape.iter().filter(|(_, own)| own.kind.is_mcp()).filter_map(|(_, own)| Used::of(&own.exchange));
+        let mcp = || tape.iter().filter(|(_, own)| own.kind.is_mcp()).map(|(_, own)| &own.exchange);
+        // A server that lets everybody in says nothing about a bearer.
+        let is_open =
+            |own: &&Exchange| Bearer::of_headers(&own.request.headers).is_none() && own.response().is_some_and(|own| !is_refusal(own));
+        let open: Vec<Option<Endpoint>> = mcp().filter(is_open).map(|own| Endpoint::parse(&own.request.url)).collect();
+        let bearers = mcp().filter(|own| !open.contains(&Endpoint::parse(&own.request.url))).filter_map(Used::of);
         let mut evidence = Self {
             registrations: all(&endpoints.register, |kind| kind == Kind::DcrCreate).filter_map(|(own, _)| Registered::of(own)).collect(),
             authorizations: all(&endpoints.authorize, |kind| kind == Kind::Authorize)
@@ -115,11 +121,11 @@ impl<'t> Evidence<'t> {
     /// A code begins a grant, and a refresh token belongs to that of the answer that it came with.
     fn find_families(&mut self) {
         let mut known: HashMap<String, usize> = HashMap::new();
-        let issued = self.codes.iter_mut().chain(&mut self.refreshes).filter(|own| own.access.is_some());
-        for (index, own) in issued.enumerate() {
-            let family = own.presented.as_ref().and_then(|token| known.get(token).copied()).unwrap_or(index);
-            own.family = Some(family);
-            known.extend(own.presented.clone().into_iter().chain(own.refresh.clone()).map(|token| (token, family)));
+        for (index, own) in self.codes.iter_mut().chain(&mut self.refreshes).enumerate() {
+            let before = own.presented.as_ref().and_then(|token| known.get(token).copied());
+            own.family = before.or(own.access.as_ref().map(|_| index));
+            let tokens = own.presented.clone().into_iter().chain(own.refresh.clone()).filter(|_| own.access.is_some());
+            known.extend(tokens.zip(own.family.into_iter().cycle()));
         }
     }
 

@@ -45,15 +45,25 @@ pub(super) fn look(own: &[(usize, &Exchange, Kind)], has_document: bool, policy:
     let offers = get_streams.iter().any(|own| is_success(own.response.status));
     notes.take("get_stream", &mut policy.get_stream, (!get_streams.is_empty()).then_some(offers));
     notes.take("session_required", &mut policy.session_required, sessions(&seen));
-    for own in seen.iter().filter(|own| !is_refusal(own.response)) {
-        let origin = own.exchange.request.headers.first("origin").map(str::to_owned);
-        policy.origins.extend(origin.filter(|origin| !policy.origins.contains(origin)));
-    }
+    // Most servers look at no origin.
+    policy.origins = vec!["*".to_owned()];
+    notes.take("origins", &mut policy.origins, origins(&seen));
     seen.iter().for_each(|own| own.scope(policy));
     seen.iter().for_each(|own| own.capabilities(policy));
     let shown = (!policy.tool_scopes.is_empty()).then(|| policy.tool_scopes.clone());
     notes.take("tool_scopes", &mut policy.tool_scopes, shown);
     notes
+}
+
+/// The origins that may ask, where one was turned away.
+fn origins(seen: &[Seen<'_>]) -> Option<Vec<String>> {
+    let origin = |own: &&Seen<'_>| own.exchange.request.headers.first("origin").map(str::to_owned);
+    let is_bad = |own: &&Seen<'_>| own.response.status == 403 && !own.response.headers.has("www-authenticate");
+    seen.iter().filter(is_bad).find_map(|own| origin(&own))?;
+    let mut good: Vec<String> = seen.iter().filter(|own| !is_refusal(own.response)).filter_map(|own| origin(&own)).collect();
+    good.sort_unstable();
+    good.dedup();
+    Some(good)
 }
 
 /// A session is demanded where one is given out or taken, unless the server also did without.

@@ -36,7 +36,7 @@ impl Player {
             Err(response) => return self.challenged(id, request, &response),
         };
         match request.method.as_str() {
-            "POST" => self.post(id, request, process, &access),
+            "POST" => self.post(id, request, process, &access, time),
             "GET" if request.headers.has("last-event-id") => self.resumed(id, request, &access),
             "GET" => self.stream(id, request, process, &access, now),
             _ => self.modelled(request, now),
@@ -49,7 +49,7 @@ impl Player {
     }
 
     /// A refusal of the gate, as the tape's server writes it.
-    fn challenged(&self, id: ServerId, request: &Request, made: &Response) -> Answered {
+    pub(super) fn challenged(&self, id: ServerId, request: &Request, made: &Response) -> Answered {
         let decided = Decided::Challenged { status: made.status };
         let error = |response: &Response| parse_challenges(&response.headers).iter().find_map(|own| own.error().map(str::to_owned));
         let recorded = self.lines.get(&id).and_then(|line| {
@@ -68,8 +68,11 @@ impl Player {
         Answered::whole(&response, Source::Dressed { interaction, decided })
     }
 
-    fn post(&mut self, id: ServerId, request: &Request, process: u32, access: &Access) -> Answered {
+    pub(super) fn post(&mut self, id: ServerId, request: &Request, process: u32, access: &Access, now: Moment) -> Answered {
         let body = request.body.content.json();
+        if let Some(Value::Array(all)) = body.as_deref() {
+            return self.batch(id, request, process, access, (all, now));
+        }
         let empty = Value::Null;
         let message = body.as_deref().unwrap_or(&empty);
         let method = message["method"].as_str().unwrap_or_default().to_owned();

@@ -4,6 +4,7 @@
 mod account;
 mod adopt;
 mod assist;
+mod batch;
 mod dress;
 mod evidence;
 mod gate;
@@ -28,7 +29,7 @@ pub use signer::{Algorithm, Signer, SigningKey};
 use crate::assistant::{Did, Script};
 use crate::cassette::Cassette;
 use crate::exchange::{Content, Headers, Json, JsonStyle, Request, Response};
-use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, ServerId};
+use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, ServerId, allow_origin};
 use crate::protocol::Endpoint;
 use crate::reply::Reply;
 use account::At;
@@ -161,7 +162,8 @@ impl Player {
 
     /// Answers a request of a client process (or of its browser) at a real moment.
     pub fn answer(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
-        let answered = self.routed(request, session, now);
+        let mut answered = self.routed(request, session, now);
+        allow_origin(&mut answered.reply.headers, request);
         let path = Endpoint::parse(&request.url);
         let at = match self.model.server_at(&request.url) {
             Some(_) => At::Mcp,

@@ -240,7 +240,10 @@ fn grace(evidence: &Evidence<'_>) -> Option<Duration> {
 fn reuse(evidence: &Evidence<'_>) -> Option<Reuse> {
     let refused = reused(evidence).filter(|(_, later)| later.error() == Some("invalid_grant"));
     let next = refused.flat_map(|(earlier, later)| {
-        let is_next = move |own: &&Asked| own.at > later.at && own.presented == earlier.refresh;
+        let is_replaced =
+            |own: &Asked| evidence.refreshes.iter().any(|one| one.at < own.at && is_accepted(one) && one.presented == own.presented);
+        let is_of_it = |own: &Asked| own.family == earlier.family && own.client == earlier.client;
+        let is_next = move |own: &&Asked| own.at > later.at && is_of_it(own) && !is_replaced(own);
         let refreshed = evidence.refreshes.iter().filter(is_next).map(is_accepted);
         let family = evidence.issues().filter(move |own| own.family == earlier.family);
         refreshed.chain(family.flat_map(move |own| evidence.uses(own, later.at)))
@@ -250,9 +253,9 @@ fn reuse(evidence: &Evidence<'_>) -> Option<Reuse> {
 
 /// What became of an access token after a refresh of its grant.
 fn old_access(evidence: &Evidence<'_>) -> Option<OldAccess> {
-    let renewed = evidence.refreshes.iter().filter(|own| own.family.is_some());
+    let renewed = evidence.refreshes.iter().filter(|own| is_accepted(own));
     let used = renewed.flat_map(|own| {
-        let before = evidence.issues().filter(|first| first.family == own.family && first.at < own.at);
+        let before = evidence.issues().filter(|first| first.family == own.family && first.at < own.at && first.access != own.access);
         before.flat_map(move |first| evidence.uses(first, own.at))
     });
     any(used).map(|lives| if lives { OldAccess::Keep } else { OldAccess::Revoke })
@@ -264,7 +267,7 @@ fn access_revocation(evidence: &Evidence<'_>) -> Option<AccessRevocation> {
     let next = revoked.flat_map(|own| {
         let issued = evidence.issues().filter(|first| first.access == own.presented && first.client == own.client);
         issued.flat_map(move |first| {
-            let is_next = move |later: &&Asked| later.at > own.at && later.presented.is_some() && later.presented == first.refresh;
+            let is_next = move |later: &&Asked| later.at > own.at && later.family == first.family && later.client == own.client;
             let refreshed = evidence.refreshes.iter().filter(is_next).map(is_accepted);
             let others = evidence.issues().filter(move |other| other.family == first.family && other.access != first.access);
             refreshed.chain(others.flat_map(move |other| evidence.uses(other, own.at)))
@@ -284,7 +287,11 @@ fn any(mut all: impl Iterator<Item = bool>) -> Option<bool> {
 }
 
 fn last<T>(evidence: &Evidence<'_>, of: impl Fn(&Response) -> Option<T>) -> Option<T> {
-    evidence.token_answers.iter().rev().find_map(|response| of(response))
+    let token = |response: &Response| Parameters::of(&response.body.content).text("access_token").map(str::to_owned);
+    let all = &evidence.token_answers;
+    // A token that is given out again has less time left.
+    let is_fresh = |index: usize| !all[..index].iter().any(|before| token(before) == token(all[index]));
+    (0..all.len()).rev().filter(|index| is_fresh(*index)).find_map(|index| of(all[index]))
 }
 
 /// RFC 6749 §5.1.

@@ -1,5 +1,6 @@
 //! The interactions of a tape and the ways to find one: documents by URL, answers by kind and endpoint.
 
+use super::batch;
 use crate::cassette::Interaction;
 use crate::exchange::{Exchange, Request, Response};
 use crate::protocol::{Endpoint, Kind, RoleMap, classify_run};
@@ -18,7 +19,7 @@ pub(super) struct Tape {
 }
 
 impl Tape {
-    pub(super) fn new(interactions: Vec<Interaction>) -> Self {
+    pub(super) fn new(mut interactions: Vec<Interaction>) -> Self {
         let (roles, _) = classify_run(interactions.iter().map(|interaction| &interaction.exchange));
         let mut tape = Self {
             interactions: Vec::new(),
@@ -29,6 +30,8 @@ impl Tape {
             by_url: HashMap::new(),
             origins: HashSet::new(),
         };
+        let batched: Vec<Interaction> = interactions.iter().flat_map(batch::requests).collect();
+        interactions.extend(batched);
         for (index, interaction) in interactions.iter().enumerate().filter(|(_, own)| own.kind != Kind::Callback) {
             tape.note(index, interaction);
         }

@@ -101,7 +101,7 @@ fn who_gets_a_refresh_token() {
         "Always",
         |policy| policy.refresh_issue = RefreshIssue::Always,
         |recorder| {
-            let response = recorder.register(REDIRECT, json!({"grant_types": null}));
+            let response = recorder.register(REDIRECT, &json!({"grant_types": null}));
             let client = response.body.content.json().expect("a body")["client_id"].as_str().expect("an id").to_owned();
             let tokens = recorder.login(&client, REDIRECT);
             recorder.refresh(&client, &tokens.refresh, "");

@@ -75,7 +75,7 @@ impl Recorder {
         (response.status, body)
     }
 
-    pub fn register(&mut self, redirect_uri: &str, change: Value) -> Response {
+    pub fn register(&mut self, redirect_uri: &str, change: &Value) -> Response {
         let mut metadata = json!({"client_name": "x", "redirect_uris": [redirect_uri], "grant_types": ["authorization_code", "refresh_token"],
             "token_endpoint_auth_method": "none"});
         metadata.as_object_mut().unwrap().extend(change.as_object().cloned().unwrap_or_default());
@@ -85,7 +85,7 @@ impl Recorder {
     }
 
     pub fn client(&mut self, redirect_uri: &str) -> String {
-        let response = self.register(redirect_uri, json!({}));
+        let response = self.register(redirect_uri, &json!({}));
         let body = response.body.content.json().map(|body| body.into_owned()).unwrap_or_default();
         body["client_id"].as_str().unwrap_or_default().to_owned()
     }
