@@ -23,6 +23,7 @@ mod replay_jwt;
 mod replay_lab;
 mod replay_player;
 mod replay_policies;
+mod replay_protocol;
 mod replay_recorder;
 mod replay_self;
 mod replay_strict;
