@@ -12,6 +12,7 @@
 //! | 3 | [`scrub`] | secrets become placeholders, and equal ones stay equal |
 //! | 3 | [`matcher`] | is this call that recorded one, and why not |
 //! | 3 | [`model`] | an authorization server and an MCP server as state machines on a virtual clock |
+//! | 4 | [`fault`] | what goes wrong on purpose, one file a fault |
 //! | 4 | [`assistant`] | scripted answers in place of a client's model and of its vendor |
 //! | 5 | [`record`] | captured exchanges become scrubbed documents |
 //! | 5 | [`replay`] | the player: a tape and the model answer a client |
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod client;
 pub mod demo;
 pub mod exchange;
+pub mod fault;
 pub mod keys;
 pub mod matcher;
 pub mod model;

@@ -26,7 +26,7 @@ pub fn write(path: &Path, count: u32, arguments: Arguments) -> Fallible<()> {
     let at = "2026-11-20T10:12:03Z".parse()?;
     let recorded = Recorded { at, with: "a bench".to_owned(), client: vec!["client".to_owned()], client_version: None };
     let (sessions, passed, tools) = Default::default();
-    let header = Header { recorded, scrubbed: None, finished: false, raw: false, sessions, passed, tools };
+    let header = Header { recorded, scrubbed: None, finished: false, raw: false, sessions, passed, tools, replayed: None };
     let mut part = PartFile::create(path, &header, Existing::Refuse)?;
     part.append(&Entry::Interaction(Box::new(refused())))?;
     for number in 2..=count {
@@ -95,7 +95,7 @@ fn exchange(number: u32, request: Request, status: u16, answer: Value, fields: &
     let (session, connection, actor, inferred) = (1, 1, Actor::Client, false);
     let (at, took) = (Duration::from_millis(u64::from(number)), Some(Duration::from_millis(1)));
     let outcome = Outcome::Response(response);
-    let exchange = Exchange { number, session, actor, connection, at, took, request, outcome, inferred };
+    let exchange = Exchange { number, session, actor, connection, at, took, request, outcome, inferred, answered: None };
     Interaction { exchange, kind: Kind::McpRequest }
 }
 

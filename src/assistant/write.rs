@@ -40,7 +40,7 @@ impl Message<'_> {
             let name = event["type"].as_str().unwrap_or_default().to_owned();
             Step::Send(format!("event: {name}\ndata: {event}\n\n").into())
         });
-        Reply { status: 200, headers, steps: steps.collect(), ending: Ending::Complete }
+        Reply::of(200, headers, steps.collect(), Ending::Complete)
     }
 
     fn events(&self) -> Vec<Value> {

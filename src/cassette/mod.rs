@@ -12,7 +12,7 @@ pub use file::{
     Cassette, Document, Documents, Existing, Follower, Happening, PartFile, Summary, Sweep, Untouched, Warning, has_writer, part_path,
 };
 pub use format::{VERSION, document_of, ending_name, stage_name, trouble_name};
-pub use header::{Header, Passed, Recorded, Scrubbed, Session, Tool};
+pub use header::{Elsewhere, Header, Missed, Passed, Policies, Recorded, Replayed, Scrubbed, Session, Tool};
 
 use crate::exchange::{ConnectionEvent, Content, End, Event, Exchange, Headers, SseStyle};
 use crate::protocol::Kind;

@@ -2,6 +2,7 @@
 
 use super::{Exit, Terminal};
 use crate::cassette::CassetteError;
+use clap::error::{ContextKind, ContextValue};
 use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
@@ -60,8 +61,21 @@ impl CliError {
 /// Prints clap's help, version or usage error.
 pub(super) fn report_usage(error: &clap::Error) -> ExitCode {
     let written = error.print();
+    if let Some(hint) = client_without_dashes(error, &std::env::args().collect::<Vec<_>>()) {
+        Terminal::new().hint(hint);
+    }
     match (error.use_stderr(), written) {
         (false, Ok(())) => ExitCode::SUCCESS,
         _ => Exit::USAGE.into(),
     }
+}
+
+/// A client that was given without `--` before it.
+fn client_without_dashes(error: &clap::Error, arguments: &[String]) -> Option<String> {
+    let Some(ContextValue::String(unexpected)) = error.get(ContextKind::InvalidArg) else { return None };
+    let starts_clients = matches!(arguments.get(1).map(String::as_str), Some("record" | "replay"));
+    let place = arguments.iter().skip(2).position(|own| own == unexpected)? + 2;
+    let is_client = starts_clients && !unexpected.starts_with('-') && !arguments.iter().any(|own| own == "--");
+    is_client
+        .then(|| format!("the client stands behind --: authtape {} -- {}", arguments[1..place].join(" "), arguments[place..].join(" ")))
 }

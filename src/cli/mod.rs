@@ -8,6 +8,7 @@ mod doctor;
 mod env;
 mod error;
 mod exit;
+mod faults;
 mod format;
 mod log;
 mod open_url;
@@ -41,6 +42,7 @@ enum Command {
     Record(Box<record::RecordArguments>),
     Replay(Box<replay::ReplayArguments>),
     Show(show::ShowArguments),
+    Faults(faults::FaultsArguments),
     Env(env::Env),
     Doctor(doctor::DoctorArguments),
     Ca(ca::Ca),
@@ -75,6 +77,7 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
         Command::Record(given) => record::run(&given, terminal),
         Command::Replay(given) => replay::run(&given, terminal),
         Command::Show(given) => show::run(&given, terminal),
+        Command::Faults(given) => faults::run(&given, terminal),
         Command::Doctor(given) => doctor::run(&given, terminal),
         Command::Env(given) => env::run(&given, terminal),
         Command::Ca(given) => ca::run(&given, terminal),
@@ -89,6 +92,7 @@ impl Command {
     fn screen(&self) -> log::Screen {
         match self {
             Self::Record(given) if given.starts_a_client() => log::Screen::Clients,
+            Self::Replay(given) if given.starts_a_client() => log::Screen::Clients,
             _ => log::Screen::Ours,
         }
     }

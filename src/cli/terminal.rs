@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
 /// Where a command prints.
@@ -59,9 +60,12 @@ impl Terminal {
 
     /// How many columns the data stream has: `COLUMNS`, else those of the terminal, else 80.
     pub fn width(&self) -> usize {
-        let named = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
-        let seen = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-        named.or_else(seen).unwrap_or(80)
+        width_of(&io::stdout())
+    }
+
+    /// How many columns the talk stream has.
+    pub fn talk_width(&self) -> usize {
+        width_of(&io::stderr())
     }
 
     /// Waits, but not longer than until the reader of the data stream goes away.
@@ -101,6 +105,20 @@ impl Default for Terminal {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn width_of(stream: &impl AsFd) -> usize {
+    let named = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+    let seen = || terminal_size::terminal_size_of(stream).map(|(width, _)| usize::from(width.0));
+    named.or_else(seen).unwrap_or(80)
+}
+
+/// A path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "/._-+=:@%,~".contains(c)) && !text.starts_with('-');
+    let text = if is_plain { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) };
+    one_line(&text)
 }
 
 fn choice<S: anstream::stream::RawStream>(stream: &S) -> ColorChoice {

@@ -24,6 +24,8 @@ pub(super) struct Bearer {
     found: Option<(Resource, Metadata)>,
     /// How often in a row the server refused a token.
     refusals: u32,
+    /// True once a refusal led to a refresh, until a token is taken.
+    refreshed: bool,
     /// True once a person was asked in this process, step-ups aside.
     authorized: bool,
     step_ups: u32,
@@ -43,7 +45,18 @@ enum Refreshed {
 
 impl Bearer {
     pub(super) fn new(http: Http, options: Arc<Options>, server: Url) -> Self {
-        Self { http, options, server, found: None, refusals: 0, authorized: false, step_ups: 0, asked_scope: None, fresh: None }
+        Self {
+            http,
+            options,
+            server,
+            found: None,
+            refusals: 0,
+            refreshed: false,
+            authorized: false,
+            step_ups: 0,
+            asked_scope: None,
+            fresh: None,
+        }
     }
 
     /// The token to send now; `None` when there is none yet and the server has to ask for one.
@@ -75,7 +88,7 @@ impl Bearer {
 
     /// The server took the token.
     pub(super) fn accepted(&mut self) {
-        self.refusals = 0;
+        (self.refusals, self.refreshed) = (0, false);
     }
 
     /// The server answered 401: the next token is a refreshed one, then one from a person, then there is none.
@@ -91,7 +104,8 @@ impl Bearer {
         }
         let issuer = self.discover(challenge).await?.1.issuer.clone();
         let is_same_issuer = stored.servers.get(self.key()).is_some_and(|entry| entry.issuer == issuer);
-        if let Some(tokens) = tokens.filter(|_| is_same_issuer && self.refusals == 1)
+        // A token may be refused before its time, even one that is new.
+        if let Some(tokens) = tokens.filter(|_| is_same_issuer && !std::mem::replace(&mut self.refreshed, true))
             && matches!(self.refresh(&held, &stored, &tokens).await?, Refreshed::Yes)
         {
             return Ok(());

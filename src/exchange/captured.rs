@@ -2,7 +2,8 @@
 //! them into [`Exchange`]s (decoding, typed views) happens here, away from the wire.
 
 use super::{
-    Actor, Body, Coding, ConnectionEvent, Content, End, Exchange, Failure, Headers, Inflater, Outcome, Request, Response, Version,
+    Actor, AnsweredBy, Body, Coding, ConnectionEvent, Content, End, Exchange, Failure, Headers, Inflater, Outcome, Request, Response,
+    Version,
 };
 use bytes::{Bytes, BytesMut};
 use std::fmt;
@@ -59,6 +60,8 @@ pub struct RawExchange {
     pub request: RawRequest,
     /// What came of it.
     pub outcome: RawOutcome,
+    /// See [`Exchange::answered`].
+    pub answered: Option<AnsweredBy>,
 }
 
 /// A request with its body as frames. See [`Request`].
@@ -119,7 +122,7 @@ pub struct Frame {
 impl RawExchange {
     /// Decodes the bodies and looks at them.
     pub fn into_exchange(self) -> Exchange {
-        let Self { number, session, actor, connection, at, took, request, outcome } = self;
+        let Self { number, session, actor, connection, at, took, request, outcome, answered } = self;
         let RawRequest { method, url, version, headers, body } = request;
         let (body, trailers) = body.into_body(&headers);
         let request = Request { method, url, version, headers, body, trailers };
@@ -130,7 +133,7 @@ impl RawExchange {
                 Outcome::Response(Response { status, headers, body, trailers })
             }
         };
-        Exchange { number, session, actor, connection, at, took, request, outcome, inferred: false }
+        Exchange { number, session, actor, connection, at, took, request, outcome, inferred: false, answered }
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! No `Debug` in this layer prints a value that came over the wire: it prints names and sizes.
 
+mod answered;
 mod body;
 mod captured;
 mod coding;
@@ -14,6 +15,7 @@ mod headers;
 mod json;
 mod sse;
 
+pub use answered::AnsweredBy;
 pub use body::{Body, Content, End};
 pub use captured::{BODY_LIMIT, Captured, Frame, RawBody, RawExchange, RawOutcome, RawRequest, RawResponse};
 pub use coding::{Coding, Inflater};
@@ -47,6 +49,8 @@ pub struct Exchange {
     pub outcome: Outcome,
     /// True where the exchange was concluded from others rather than seen (a callback under `--user-agent system`).
     pub inferred: bool,
+    /// What answered it in place of a server, in a replay.
+    pub answered: Option<AnsweredBy>,
 }
 
 /// Who made a request.

@@ -16,13 +16,13 @@ impl Issuer {
         let parameters = match request.method.as_str() {
             "GET" | "HEAD" => Parameters::of_query(query),
             "POST" => Parameters::of_body(&request.body.content),
-            _ => return (method_not_allowed("GET, POST"), Decided::Refused { error: "method_not_allowed" }),
+            _ => return (method_not_allowed("GET, POST"), Decided::wrong_method()),
         };
         let parameters = parameters.unwrap_or_default();
         // RFC 6749 §4.1.2.1: without a client and a redirect URI that belong together, there is no redirect.
         let (client, redirect_uri) = match self.client_and_redirect(&parameters) {
             Ok(found) => found,
-            Err(refusal) => return (refused_page(refusal), Decided::Refused { error: refusal.error }),
+            Err(refusal) => return (refused_page(refusal), refusal.into()),
         };
         let mut members = vec![];
         let decided = match self.code_for(&parameters, &client, now, mint) {
@@ -33,7 +33,7 @@ impl Issuer {
             Err(refusal) => {
                 members.push(("error", refusal.error.to_owned()));
                 members.push(("error_description", refusal.description.to_owned()));
-                Decided::Refused { error: refusal.error }
+                refusal.into()
             }
         };
         members.extend(parameters.get("state").map(|state| ("state", state.to_owned())));
@@ -57,7 +57,7 @@ impl Issuer {
             _ => return Err(Refusal::new("invalid_request", "redirect_uri is missing")),
         };
         let url = Url::parse(asked).ok().filter(|_| client.covers(asked, self.policy.redirect));
-        let url = url.ok_or(Refusal::new("invalid_request", "redirect_uri is not registered"))?;
+        let url = url.ok_or(Refusal::new("invalid_request", "redirect_uri differs from the registered one"))?;
         Ok((client, url))
     }
 

@@ -147,22 +147,30 @@ impl Issued {
         }
     }
 
+    /// The record of an access token, whether or not it holds, to be changed.
+    pub fn access_mut(&mut self, value: &str) -> Option<&mut AccessToken> {
+        self.access.get_mut(value)
+    }
+
     /// The access token, if it holds now: known, not expired, not revoked, and its grant active.
-    pub fn valid_access(&self, value: &str, now: Moment) -> Option<&AccessToken> {
-        let token = self.access.get(value)?;
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn access(&self, value: &str, now: Moment) -> Result<&AccessToken, &'static str> {
+        let token = self.access.get(value).ok_or("the bearer was not issued here")?;
         let grant = self.grant(token.grant);
-        let holds = !token.revoked && now < token.expires && grant.revoked.is_none() && token.generation >= grant.oldest_access;
-        holds.then_some(token)
+        match () {
+            () if token.revoked => Err("the bearer was revoked"),
+            () if grant.revoked.is_some() => Err("the login of the bearer was revoked"),
+            () if token.generation < grant.oldest_access => Err("a newer bearer replaced this one"),
+            () if now >= token.expires => Err("the bearer has expired"),
+            () => Ok(token),
+        }
     }
 
     /// An access token, whether it holds or not.
-    pub fn access(&self, value: &str) -> Option<&AccessToken> {
+    pub fn any_access(&self, value: &str) -> Option<&AccessToken> {
         self.access.get(value)
-    }
-
-    /// A refresh token, whether it holds or not.
-    pub fn refresh(&self, value: &str) -> Option<&RefreshToken> {
-        self.refresh.get(value)
     }
 
     /// Gives an access token another value, where one of another form is due. The old value was never issued.

@@ -108,7 +108,7 @@ impl Issuer {
 
     /// The access token, if it holds now.
     pub fn valid_access(&self, value: &str, now: Moment) -> Option<&AccessToken> {
-        self.issued.valid_access(value, now)
+        self.issued.access(value, now).ok()
     }
 
     /// The resources that a request named, as this server writes them (RFC 8707 §2).

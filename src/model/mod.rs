@@ -31,7 +31,7 @@ pub use grant::{AccessToken, Code, Grant, GrantId, Issued, Newest, RefreshToken,
 pub use issuer::{Endpoints, Issuer, Refusal};
 pub use mint::Mint;
 pub use policy::{IssuerPolicy, ServerPolicy};
-pub use resource::Access;
+pub use resource::{Access, Denied};
 pub use scope::Scope;
 pub use server::{Passed, Server, Session};
 pub use token::TokenAnswer;
@@ -96,6 +96,8 @@ pub enum Decided {
         grant_type: GrantType,
         /// The error code.
         error: &'static str,
+        /// What was wrong.
+        reason: &'static str,
     },
     /// A token was revoked, or was never there.
     Revoked,
@@ -103,11 +105,15 @@ pub enum Decided {
     Refused {
         /// The error code.
         error: &'static str,
+        /// What was wrong.
+        reason: &'static str,
     },
     /// An MCP request lacked a bearer that holds, or scope.
     Challenged {
         /// 401, 403 or 400.
         status: u16,
+        /// What was wrong.
+        reason: &'static str,
     },
     /// An MCP request was answered.
     Mcp {
@@ -258,16 +264,16 @@ impl Model {
         };
         match method {
             "GET" | "HEAD" => (respond::with_header(respond::json(200, document), "cache-control", "max-age=60"), Decided::Metadata),
-            _ => (respond::method_not_allowed("GET"), Decided::Refused { error: "method_not_allowed" }),
+            _ => (respond::method_not_allowed("GET"), Decided::wrong_method()),
         }
     }
 
     fn mcp(&mut self, id: ServerId, request: &Request, now: Moment) -> Answer {
         let access = match self.admit(id, request, now) {
             Ok(access) => access,
-            Err(response) => {
-                let status = response.status;
-                return Answer::closed((*response, Decided::Challenged { status }));
+            Err(denied) => {
+                let decided = denied.decided();
+                return Answer::closed((denied.response, decided));
             }
         };
         self.servers[id.0].answer(id, request, &access, &mut self.mint)
@@ -278,6 +284,19 @@ impl Answer {
     /// An answer that is whole.
     fn closed((response, decided): (Response, Decided)) -> Self {
         Self { response, open: None, decided }
+    }
+}
+
+impl Decided {
+    /// An endpoint was asked with a method that it does not take.
+    fn wrong_method() -> Self {
+        Self::Refused { error: "method_not_allowed", reason: "the endpoint does not take this method" }
+    }
+}
+
+impl From<Refusal> for Decided {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { error: refusal.error, reason: refusal.description }
     }
 }
 

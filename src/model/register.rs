@@ -12,14 +12,14 @@ impl Issuer {
     /// Answers a registration.
     pub(super) fn register(&mut self, request: &Request, now: Moment, mint: &mut Mint) -> (Response, Decided) {
         if request.method != "POST" {
-            return (method_not_allowed("POST"), Decided::Refused { error: "method_not_allowed" });
+            return (method_not_allowed("POST"), Decided::wrong_method());
         }
         match self.registered(request, now, mint) {
             Ok(body) => (no_store(json(201, body)), Decided::Registered),
             Err(refusal) => {
                 let response = oauth_error(refusal.status, refusal.error, refusal.description);
                 let response = if refusal.status == 429 { with_header(response, "retry-after", "1") } else { response };
-                (response, Decided::Refused { error: refusal.error })
+                (response, refusal.into())
             }
         }
     }

@@ -1,12 +1,21 @@
 //! The gate of an MCP server: origin, bearer and scope, in the order of state-model §6.6, steps 1 to 5.
 
 use super::respond::{json, rpc_error, with_header};
-use super::{GrantId, IssuerId, Model, Moment, Scope, Server, ServerId};
+use super::{Decided, GrantId, IssuerId, Model, Moment, Scope, Server, ServerId};
 use crate::exchange::{Request, Response};
 use crate::protocol::{Authorization, Bearer};
 use serde_json::{Value, json};
 use std::fmt;
 use url::Url;
+
+/// A request that the gate does not let through.
+#[derive(Clone, PartialEq)]
+pub struct Denied {
+    /// The answer: 400, 401 or 403 (RFC 6750 §3.1).
+    pub response: Response,
+    /// What was wrong. The answer says less.
+    pub reason: &'static str,
+}
 
 /// Whose bearer it was, and what it allows.
 #[derive(Clone, PartialEq)]
@@ -25,11 +34,13 @@ impl Model {
     /// Lets a request through to an MCP server, or answers it.
     ///
     /// # Errors
-    /// The response of the gate: 400, 401 or 403 (RFC 6750 §3.1).
-    pub fn admit(&self, id: ServerId, request: &Request, now: Moment) -> Result<Access, Box<Response>> {
+    /// What the gate answers, and why.
+    pub fn admit(&self, id: ServerId, request: &Request, now: Moment) -> Result<Access, Box<Denied>> {
+        let denied = |response, reason| Err(Box::new(Denied { response, reason }));
         let server = &self.servers[id.0];
         if request.headers.first("origin").is_some_and(|origin| !server.is_good_origin(origin)) {
-            return Err(Box::new(rpc_error(403, &Value::Null, -32000, "Forbidden: invalid Origin header")));
+            let response = rpc_error(403, &Value::Null, -32000, "Forbidden: invalid Origin header");
+            return denied(response, "the Origin is not one that may come");
         }
         let is_in_query = Bearer::of_url(&request.url).is_some();
         let authorization = Authorization::of(&request.headers);
@@ -39,32 +50,44 @@ impl Model {
         }
         if is_bare {
             // RFC 6750 §3.1: no error code when no token was sent.
-            return Err(Box::new(server.challenged(401, None, &server.policy.scope)));
+            return denied(server.challenged(401, None, &server.policy.scope), "no bearer was sent");
         }
         let Some(Authorization::Bearer(value)) = authorization.filter(|_| !is_in_query) else {
             let refused = Some(("invalid_request", "one bearer token in the Authorization header is expected"));
-            return Err(Box::new(server.challenged(400, refused, &Scope::default())));
+            return denied(server.challenged(400, refused, &Scope::default()), "one bearer in the Authorization header is expected");
         };
-        let invalid = || Box::new(server.challenged(401, Some(("invalid_token", "the access token is not valid")), &server.policy.scope));
-        let access = self.access(server, value, now).ok_or_else(invalid)?;
+        let access = match self.access(server, value, now) {
+            Ok(access) => access,
+            Err(reason) => {
+                let invalid = Some(("invalid_token", "the access token is not valid"));
+                return denied(server.challenged(401, invalid, &server.policy.scope), reason);
+            }
+        };
         let needed = server.needed_scope(request);
         if access.scope.covers(&needed) {
             return Ok(access);
         }
-        Err(Box::new(server.challenged(403, Some(("insufficient_scope", "more scope is needed")), &needed)))
+        denied(server.challenged(403, Some(("insufficient_scope", "more scope is needed")), &needed), "the bearer lacks scope")
     }
 
-    fn access(&self, server: &Server, value: &str, now: Moment) -> Option<Access> {
-        server.issuers.iter().find_map(|id| {
-            let issuer = self.issuer(*id);
-            let token = issuer.valid_access(value, now)?;
-            if server.policy.check_audience && !token.is_for(&server.resource) {
-                return None;
-            }
-            let grant = issuer.issued.grant(token.grant);
-            let source = Some((*id, token.grant));
-            Some(Access { subject: grant.subject.clone(), client: grant.client.clone(), scope: token.scope.clone(), source })
-        })
+    /// Whose bearer it is. The reason why it does not hold is that of the issuer which knows it.
+    fn access(&self, server: &Server, value: &str, now: Moment) -> Result<Access, &'static str> {
+        let knows = |id: &&IssuerId| self.issuer(**id).issued.access.contains_key(value);
+        let Some(id) = server.issuers.iter().find(knows) else { return Err("the bearer was not issued in this run") };
+        let issued = &self.issuer(*id).issued;
+        let token = issued.access(value, now)?;
+        if server.policy.check_audience && !token.is_for(&server.resource) {
+            return Err("the bearer was issued for another resource");
+        }
+        let grant = issued.grant(token.grant);
+        let source = Some((*id, token.grant));
+        Ok(Access { subject: grant.subject.clone(), client: grant.client.clone(), scope: token.scope.clone(), source })
+    }
+}
+
+impl Denied {
+    pub(super) fn decided(&self) -> Decided {
+        Decided::Challenged { status: self.response.status, reason: self.reason }
     }
 }
 
@@ -107,6 +130,12 @@ impl Server {
         };
         let challenge = if members.is_empty() { "Bearer".to_owned() } else { format!("Bearer {}", members.join(", ")) };
         with_header(json(status, body), "www-authenticate", challenge)
+    }
+}
+
+impl fmt::Debug for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Denied({}, {})", self.response.status, self.reason)
     }
 }
 

@@ -11,14 +11,14 @@ impl Issuer {
     /// Answers a revocation.
     pub(super) fn revoke(&mut self, request: &Request, now: Moment) -> (Response, Decided) {
         if request.method != "POST" {
-            return (method_not_allowed("POST"), Decided::Refused { error: "method_not_allowed" });
+            return (method_not_allowed("POST"), Decided::wrong_method());
         }
         let asked = Parameters::of_body(&request.body.content).unwrap_or_default();
         match self.end_token(request, &asked, now) {
             Ok(()) => (no_store(empty(200)), Decided::Revoked),
             Err(refusal) => {
                 let response = oauth_error(refusal.status, refusal.error, refusal.description);
-                (response, Decided::Refused { error: refusal.error })
+                (response, refusal.into())
             }
         }
     }

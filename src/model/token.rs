@@ -29,7 +29,7 @@ impl Issuer {
     /// Answers a token request.
     pub(super) fn token(&mut self, request: &Request, now: Moment, mint: &mut Mint) -> (Response, Decided) {
         if request.method != "POST" {
-            return (method_not_allowed("POST"), Decided::Refused { error: "method_not_allowed" });
+            return (method_not_allowed("POST"), Decided::wrong_method());
         }
         let parameters = Parameters::of_body(&request.body.content).unwrap_or_default();
         let grant_type = GrantType::of(parameters.get("grant_type"));
@@ -39,7 +39,7 @@ impl Issuer {
                 let response = oauth_error(refusal.status, refusal.error, refusal.description);
                 let used_header = refusal.status == 401 && request.headers.has("authorization");
                 let response = if used_header { with_header(response, "www-authenticate", "Basic realm=\"token\"") } else { response };
-                (response, Decided::TokenRefused { grant_type, error: refusal.error })
+                (response, Decided::TokenRefused { grant_type, error: refusal.error, reason: refusal.description })
             }
         }
     }
@@ -66,11 +66,11 @@ impl Issuer {
 
     /// Finds the client and checks its proof (RFC 6749 §2.3). Shared with the revocation endpoint.
     pub(super) fn proven_client(&self, request: &Request, asked: &Parameters, now: Moment) -> Result<Client, Refusal> {
-        let unknown = Refusal { status: 401, error: "invalid_client", description: "client authentication failed" };
+        let refused = |description| Refusal { status: 401, error: "invalid_client", description };
         let basic = match Authorization::of(&request.headers) {
             None => None,
             Some(Authorization::Basic(basic)) => Some((basic.user().into_owned(), basic.secret().into_owned())),
-            Some(_) => return Err(unknown),
+            Some(_) => return Err(refused("client authentication failed")),
         };
         let (id, method, secret) = match (basic, asked.get("client_secret")) {
             (Some(_), Some(_)) => return Err(Refusal::new("invalid_request", "two ways of client authentication at once")),
@@ -81,8 +81,9 @@ impl Issuer {
                 (id.to_owned(), method, secret.map(str::to_owned))
             }
         };
-        let client = self.client(&id).filter(|client| client.is_proven_by(method, secret.as_deref(), now));
-        client.cloned().ok_or(unknown)
+        let client = self.client(&id).ok_or(refused("unknown client"))?;
+        let is_proven = client.is_proven_by(method, secret.as_deref(), now);
+        is_proven.then(|| client.clone()).ok_or(refused("the client does not prove itself as it was registered, or has ended"))
     }
 
     /// RFC 6749 §4.1.3, RFC 7636 §4.6.

@@ -9,6 +9,7 @@ mod entities;
 mod fields;
 mod kind;
 mod parameters;
+pub mod rebind;
 mod roles;
 pub mod rpc;
 #[cfg(test)]

@@ -43,6 +43,7 @@ impl Sample {
             request,
             outcome: Outcome::Failed(Failure { stage: Stage::Response, reason: "reset".to_owned() }),
             inferred: false,
+            answered: None,
         })
     }
 

@@ -1,8 +1,9 @@
 //! What answers a request: the real server, or something in this process, and then nothing can dial.
 
-use super::Peer;
 use super::forward::text;
+use super::{Connection, Peer};
 use crate::exchange::Failure;
+use crate::reply::Break;
 use crate::upstream::{RequestBody, Upstream};
 use futures_util::future::BoxFuture;
 use http::{Request, Response, StatusCode};
@@ -21,15 +22,43 @@ pub enum Answer {
 /// Makes answers without a server.
 pub trait Local: Send + Sync {
     /// The response to a request with an absolute URL, as soon as its head is known; the body may follow as it likes.
-    fn answer(&self, peer: Peer, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Failure>>;
+    ///
+    /// # Errors
+    /// There is no response: it failed, or the connection is to break.
+    fn answer(
+        &self,
+        peer: Peer,
+        connection: Arc<Connection>,
+        request: Request<RequestBody>,
+    ) -> BoxFuture<'_, Result<Response<Body>, NoAnswer>>;
+}
+
+/// Why there is no response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// It failed; the client gets a 502 that says so.
+    Failed(Failure),
+    /// The connection breaks on purpose.
+    Broken(Break),
+}
+
+impl From<Failure> for NoAnswer {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 impl Answer {
     /// The response to a request with an absolute URL, as soon as its head is there.
-    pub(super) async fn to(&self, peer: Peer, request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn to(
+        &self,
+        peer: Peer,
+        connection: &Arc<Connection>,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Body>, NoAnswer> {
         match self {
-            Self::Upstream(upstream) => Ok(upstream.send(request).await?.map(Body::from)),
-            Self::Local(local) => local.answer(peer, request).await,
+            Self::Upstream(upstream) => Ok(upstream.send(request).await.map_err(Failure::from)?.map(Body::from)),
+            Self::Local(local) => local.answer(peer, Arc::clone(connection), request).await,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::credential::Peer;
+use super::reverse::Reverse;
 use super::sink::CaptureSink;
 use super::wire::Connection;
 use crate::exchange::{Captured, ConnectionEvent, Trouble};
@@ -33,6 +34,7 @@ pub(super) struct Context {
     /// Everything ends now.
     pub stop: CancellationToken,
     pub numbers: Numbers,
+    pub reverse: Arc<Reverse>,
     tunnels: Mutex<HashMap<SocketAddr, Arc<Via>>>,
     /// Sessions that sent a request over our certificate, with its host.
     trust: Mutex<HashSet<(u32, Authority)>>,
@@ -77,6 +79,7 @@ impl Context {
             closing,
             stop: CancellationToken::new(),
             numbers: Numbers::default(),
+            reverse: Arc::new(Reverse::new()),
             tunnels: Mutex::default(),
             trust: Mutex::default(),
         }

@@ -1,9 +1,10 @@
 //! A request on its way to whatever answers it, and the answer on its way back. Both bodies stream; nothing waits for an end.
 
+use super::answer::NoAnswer;
 use super::context::{Context, Via};
 use super::recording::{Recording, Side};
 use super::tee::{Lent, Tee};
-use super::{headers, upgrade};
+use super::{headers, reverse, upgrade};
 use crate::exchange::{Failure, Stage};
 use crate::upstream::RequestBody;
 use http::header::{self, HeaderName};
@@ -18,12 +19,35 @@ use std::sync::Arc;
 /// Names the stage at which a request failed, on the 502 that the client gets for it.
 pub const ERROR_HEADER: HeaderName = HeaderName::from_static("x-authtape-error");
 
-/// Answers a request and records the exchange.
+/// Which content codings a server is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Codings {
+    /// Those that the client named.
+    AsAsked,
+    /// None: the answer will be read on its way.
+    None,
+}
+
+/// Answers a request, be it for a server or for a reverse URL, and records the exchange.
 pub(super) async fn answer(context: &Arc<Context>, via: &Via, scheme: &Scheme, request: Request<Body>) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     let Some(uri) = settle_uri(&mut head, via.target.as_ref(), scheme) else {
         return text(StatusCode::BAD_REQUEST, "authtape: this request names no server\n".to_owned());
     };
+    let view = context.reverse.view(&uri);
+    head.uri = uri;
+    if let Some(view) = view {
+        return reverse::pass(context, via, view, head, body).await;
+    }
+    let (mut head, body) = pass(context, via, Request::from_parts(head, body), Codings::AsAsked).await.into_parts();
+    context.bring_home(via.peer.actor, &mut head);
+    Response::from_parts(head, body)
+}
+
+/// Passes a request with an absolute URL to whatever answers it, and records the exchange.
+pub(super) async fn pass(context: &Arc<Context>, via: &Via, request: Request<Body>, codings: Codings) -> Response<Body> {
+    let (mut head, body) = request.into_parts();
+    let uri = head.uri.clone();
     let recording = Recording::begin(context, via, &head, uri.to_string());
     context.sink.room().await;
     let lent = Lent::new(Tee::new(body, Side::Request, Arc::clone(&recording)));
@@ -34,15 +58,26 @@ pub(super) async fn answer(context: &Arc<Context>, via: &Via, scheme: &Scheme, r
     if let Some(authority) = uri.authority() {
         headers::add_host(&mut head.headers, authority.as_str());
     }
-    head.uri = uri;
+    if codings == Codings::None {
+        head.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
     let request = Request::from_parts(head, body);
     let answered = match protocol {
-        Some(protocol) => upgrade::pass(context, &via.connection, &recording, request, protocol).await,
-        None => context.answer.to(via.peer, request).await.map(|response| pass_back(&recording, response)),
+        Some(protocol) => upgrade::pass(context, &via.connection, &recording, request, protocol).await.map_err(NoAnswer::Failed),
+        None => context.answer.to(via.peer, &via.connection, request).await.map(|response| pass_back(&recording, response)),
     };
     match answered {
         Ok(response) => response,
-        Err(failure) => {
+        Err(NoAnswer::Broken(how)) => {
+            if let Some(reason) = via.connection.break_off(how) {
+                recording.fail(Failure { stage: Stage::Response, reason: reason.to_owned() });
+            }
+            drop(lent);
+            drop(recording);
+            // Nothing more comes here: the client leaves, or the connection is torn down.
+            std::future::pending().await
+        }
+        Err(NoAnswer::Failed(failure)) => {
             tracing::debug!(exchange = recording.number(), stage = ?failure.stage, "no response");
             lent.read_rest().await;
             let response = bad_gateway(&failure);

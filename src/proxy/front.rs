@@ -2,9 +2,9 @@
 
 use super::context::Via;
 use super::credential::{Peer, Shown};
-use super::relay::{Admission, Relay};
+use super::relay::{Admission, Entrance, Relay};
 use super::wire::{Connection, Wire};
-use super::{forward, own_user, tunnel};
+use super::{forward, reverse, tunnel};
 use crate::exchange::{Actor, Trouble};
 use crate::upstream::chain;
 use http::uri::Scheme;
@@ -36,8 +36,9 @@ pub(super) async fn serve(relay: Arc<Relay>, connection: Arc<Connection>, stream
         served = serving => served,
         () = connection.stop.cancelled() => Ok(()),
     };
-    // A browser opens connections in advance.
-    let is_spare = matches!(relay.admission, Admission::OwnUser(Peer { actor: Actor::UserAgent, .. }));
+    // A browser opens connections in advance; what is no HTTP at all is worth a word at a reverse listener too.
+    let is_web = relay.entrance == Entrance::Reverse && !served.as_ref().is_err_and(hyper::Error::is_parse);
+    let is_spare = is_web || matches!(relay.admission, Admission::OwnUser(Peer { actor: Actor::UserAgent, .. }));
     if connection.requests.load(Relaxed) == 0 && !is_spare {
         let (trouble, detail) = match &served {
             Err(error) if error.is_parse() => (Trouble::NotHttp, chain(error)),
@@ -55,6 +56,9 @@ pub(super) async fn serve(relay: Arc<Relay>, connection: Arc<Connection>, stream
 
 async fn respond(relay: &Arc<Relay>, connection: &Arc<Connection>, request: Request<Incoming>) -> Response<Body> {
     connection.requests.fetch_add(1, Relaxed);
+    if relay.entrance == Entrance::Reverse {
+        return reverse::respond(relay, connection, request).await;
+    }
     if request.method() == Method::CONNECT {
         return connect(relay, connection, request).await;
     }
@@ -112,9 +116,7 @@ async fn admit(relay: &Arc<Relay>, connection: &Connection, headers: &HeaderMap)
         Shown::Wrong => Err(Refusal::WrongCredential),
         Shown::Nothing => {
             let Admission::OwnUser(peer) = relay.admission else { return Err(Refusal::NoCredential) };
-            let (remote, local) = (connection.peer, connection.local);
-            let owns = tokio::task::spawn_blocking(move || own_user::owns(remote, local)).await;
-            if owns.unwrap_or(false) { Ok(peer) } else { Err(Refusal::NoCredential) }
+            if connection.is_of_our_user().await { Ok(peer) } else { Err(Refusal::NoCredential) }
         }
     }
 }

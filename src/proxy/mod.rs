@@ -9,6 +9,7 @@
 //! client ── relay ── front ─┬─ CONNECT ── tunnel ─┬─ TLS ── hudsucker ── handler ─┐
 //!                           │                     └─ plain HTTP ─────────────────┼── forward ── answer
 //!                           └─ absolute URL ─────────────────────────────────────┘
+//! client ── reverse listener ── door ── passage ───────────────────── forward ── answer
 //! ```
 
 mod alert;
@@ -25,6 +26,7 @@ mod own_user;
 mod perform;
 mod recording;
 mod relay;
+mod reverse;
 mod root;
 mod sink;
 mod socket_table;
@@ -33,13 +35,14 @@ mod tunnel;
 mod upgrade;
 mod wire;
 
-pub use answer::{Answer, Local};
+pub use answer::{Answer, Local, NoAnswer};
 pub use context::Numbers;
 pub use credential::{Credential, Peer};
 pub use forward::ERROR_HEADER;
 pub use hudsucker::Body;
 pub use perform::{AtEnd, perform};
 pub use relay::{Admission, Deadlines};
+pub use reverse::{Limit, Reverse, Standing, Wanted};
 pub use root::{Root, RootError};
 pub use sink::{BODIES_IN_FLIGHT, CaptureSink, Captures, Received, capture};
 pub use socket_table::{LISTENS, SocketRow, socket_rows};
@@ -49,7 +52,7 @@ use crate::upstream::Descriptors;
 use context::Context;
 use handler::{Handler, NoConnector};
 use leaf::Leaves;
-use relay::Relay;
+use relay::{Entrance, Relay};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -116,9 +119,22 @@ pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationTok
     let descriptors = Descriptors::of_this_process();
     let slots = Arc::new(Semaphore::new(descriptors.clients));
     let accepted = Arc::default();
-    let relay =
-        Relay { context: Arc::clone(&context), credential, admission, deadlines, connections, accepted, descriptors, slots, keys, core };
+    let entrance = Entrance::Proxy;
+    let relay = Relay {
+        context: Arc::clone(&context),
+        credential,
+        admission,
+        entrance,
+        deadlines,
+        connections,
+        accepted,
+        descriptors,
+        slots,
+        keys,
+        core,
+    };
     let relay = Arc::new(relay);
+    context.reverse.belongs_to(&relay);
     context.tasks.spawn(relay::accept(Arc::clone(&relay), listener));
     Ok(Running { address, context, relay, leaf_key })
 }
@@ -144,6 +160,11 @@ impl Running {
     pub fn open_door(&self, listener: TcpListener, peer: Peer) {
         let relay = Relay { admission: Admission::OwnUser(peer), ..(*self.relay).clone() };
         self.context.tasks.spawn(relay::accept(Arc::new(relay), listener));
+    }
+
+    /// The reverse listeners, none at first.
+    pub fn reverse(&self) -> Arc<Reverse> {
+        Arc::clone(&self.context.reverse)
     }
 
     /// The numbers of this run's exchanges, for those that do not come through the proxy.

@@ -1,23 +1,40 @@
-//! A reply as plain data becomes a response whose body follows its steps. Whoever waits for the end of a stream is told when the
-//! body is let go, however that comes.
+//! A reply as plain data becomes a response whose body follows its steps, or a connection that breaks. Whoever waits for the end of
+//! a stream is told when the body is let go, however that comes.
 
-use crate::reply::{Ending, Reply, Step};
+use super::answer::NoAnswer;
+use super::wire::Connection;
+use crate::reply::{Break, Ending, Reply, Step};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use hudsucker::Body;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 use std::vec;
 
 /// What is due when a body ends; run once.
 pub type AtEnd = Box<dyn FnOnce() + Send + Sync>;
 
-/// Makes the response. Header fields that no server could send are left out.
-pub fn perform(reply: Reply, at_end: Option<AtEnd>) -> Response<Body> {
-    let Reply { status, headers, steps, ending } = reply;
+/// How long bytes that were sent get on their way before the connection breaks behind them.
+const ON_THEIR_WAY: Duration = Duration::from_millis(100);
+
+/// Makes the response, once its head is due. Header fields that no server could send are left out.
+///
+/// # Errors
+/// The connection breaks in place of a response.
+pub async fn perform(reply: Reply, connection: Arc<Connection>, at_end: Option<AtEnd>) -> Result<Response<Body>, NoAnswer> {
+    let Reply { status, headers, delay, steps, ending, broken } = reply;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    if let Some(how) = broken {
+        return Err(NoAnswer::Broken(how));
+    }
     let body = match (steps.as_slice(), ending) {
         ([], Ending::Complete) => Body::empty(),
         ([Step::Send(bytes)], Ending::Complete) => Body::from(bytes.clone()),
-        _ => stepwise(steps, ending, Guard(at_end)),
+        _ => stepwise(steps, ending, connection, Guard(at_end)),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -26,7 +43,7 @@ pub fn perform(reply: Reply, at_end: Option<AtEnd>) -> Response<Body> {
             response.headers_mut().append(name, value);
         }
     }
-    response
+    Ok(response)
 }
 
 /// Runs what is due at the end.
@@ -40,19 +57,27 @@ impl Drop for Guard {
     }
 }
 
-fn stepwise(steps: Vec<Step>, ending: Ending, guard: Guard) -> Body {
-    Body::from_stream(Box::pin(stream::unfold((steps.into_iter(), ending, guard), next)))
+fn stepwise(steps: Vec<Step>, ending: Ending, connection: Arc<Connection>, guard: Guard) -> Body {
+    Body::from_stream(Box::pin(stream::unfold((steps.into_iter(), ending, connection, guard), next)))
 }
 
-type Rest = (vec::IntoIter<Step>, Ending, Guard);
+type Rest = (vec::IntoIter<Step>, Ending, Arc<Connection>, Guard);
 
-async fn next((mut steps, ending, guard): Rest) -> Option<(Result<Bytes, hudsucker::Error>, Rest)> {
+async fn next((mut steps, ending, connection, guard): Rest) -> Option<(Result<Bytes, hudsucker::Error>, Rest)> {
     loop {
         match steps.next() {
             Some(Step::Wait(time)) => tokio::time::sleep(time).await,
-            Some(Step::Send(bytes)) => return Some((Ok(bytes), (steps, ending, guard))),
-            None if ending == Ending::Open => std::future::pending().await,
-            None => return None,
+            Some(Step::Send(bytes)) => return Some((Ok(bytes), (steps, ending, connection, guard))),
+            None => match ending {
+                Ending::Complete => return None,
+                Ending::Open | Ending::Broken(Break::Stall) => std::future::pending().await,
+                Ending::Broken(how) => {
+                    tokio::time::sleep(ON_THEIR_WAY).await;
+                    let reason = connection.break_off(how).unwrap_or_default();
+                    let error = hudsucker::Error::from(io::Error::other(reason));
+                    return Some((Err(error), (steps, Ending::Complete, connection, guard)));
+                }
+            },
         }
     }
 }

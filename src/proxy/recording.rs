@@ -4,7 +4,8 @@
 use super::context::{Context, Via};
 use super::headers;
 use crate::exchange::{
-    BODY_LIMIT, Captured, End, Failure, Frame, Headers, RawBody, RawExchange, RawOutcome, RawRequest, RawResponse, Stage, Version,
+    AnsweredBy, BODY_LIMIT, Captured, End, Failure, Frame, Headers, RawBody, RawExchange, RawOutcome, RawRequest, RawResponse, Stage,
+    Version,
 };
 use bytes::Bytes;
 use http::request;
@@ -82,6 +83,7 @@ impl Recording {
             request,
             // Holds unless something better follows.
             outcome: failed(Stage::ClientGone, "the client went away before a response came"),
+            answered: None,
         };
         let state = State {
             exchange: Some(Box::new(exchange)),
@@ -109,7 +111,7 @@ impl Recording {
         }
     }
 
-    /// The head of the response is there. An event stream is announced at once, and a response that has no body
+    /// The head of the response is there; what made it in place of a server may be named in an extension. An event stream is announced at once, and a response that has no body
     /// (RFC 9110 §6.4.1) is over.
     pub fn respond(&self, head: &response::Parts) {
         let headers = headers::record(&head.headers);
@@ -117,6 +119,7 @@ impl Recording {
         let body = RawBody { end: End::Open, ..RawBody::default() };
         let mut state = self.state();
         let Some(mut exchange) = state.exchange.take() else { return };
+        exchange.answered = head.extensions.get::<AnsweredBy>().cloned();
         let has_body = exchange.request.method != "HEAD" && !matches!(head.status.as_u16(), 100..=199 | 204 | 304);
         exchange.outcome = RawOutcome::Response(RawResponse { status: head.status.as_u16(), headers, body });
         if !is_stream || !has_body {

@@ -31,6 +31,15 @@ pub enum Admission {
     OwnUser(Peer),
 }
 
+/// What a port is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entrance {
+    /// A proxy.
+    Proxy,
+    /// A web server that stands for another one.
+    Reverse,
+}
+
 /// How long we wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
@@ -54,6 +63,7 @@ pub(super) struct Relay {
     pub context: Arc<Context>,
     pub credential: Credential,
     pub admission: Admission,
+    pub entrance: Entrance,
     pub deadlines: Deadlines,
     pub connections: Connections,
     /// Connections of all ports so far.

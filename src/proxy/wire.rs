@@ -1,6 +1,8 @@
 //! The client's own socket, which we keep in hand: bytes read ahead are given back, and the connection can be ended or reset
 //! by its number.
 
+use super::own_user;
+use crate::reply::Break;
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::HashMap;
 use std::io;
@@ -11,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 /// A client's connection.
@@ -26,6 +28,8 @@ pub struct Connection {
     /// A refusal that nothing better followed: host and reason.
     pub(super) refused: Mutex<Option<(Option<String>, String)>>,
     is_reset: AtomicBool,
+    /// Whether the other end runs under our own user, once that was asked.
+    owned: OnceCell<bool>,
     all: Connections,
     _slot: OwnedSemaphorePermit,
 }
@@ -51,6 +55,23 @@ impl Connection {
     pub fn reset(&self) {
         self.is_reset.store(true, Relaxed);
         self.stop.cancel();
+    }
+
+    /// Breaks the connection as a plan wants it, and says how; `None` where it stays open and silent.
+    pub fn break_off(&self, how: Break) -> Option<&'static str> {
+        match how {
+            Break::Reset => self.reset(),
+            Break::Close => self.close(),
+            Break::Stall => return None,
+        }
+        Some(if how == Break::Reset { "the connection was reset on purpose" } else { "the connection was closed on purpose" })
+    }
+
+    /// True when the process at the other end runs under our own user. Asked once: a socket does not change hands.
+    pub(super) async fn is_of_our_user(&self) -> bool {
+        let (remote, local) = (self.peer, self.local);
+        let ask = async || tokio::task::spawn_blocking(move || own_user::owns(remote, local)).await.unwrap_or(false);
+        *self.owned.get_or_init(ask).await
     }
 
     pub(super) fn refused(&self) -> MutexGuard<'_, Option<(Option<String>, String)>> {
@@ -85,6 +106,7 @@ impl Connections {
             requests: AtomicU32::new(0),
             refused: Mutex::default(),
             is_reset: AtomicBool::new(false),
+            owned: OnceCell::new(),
             all: self.clone(),
             _slot: slot,
         });

@@ -75,6 +75,7 @@ mod tests {
             request,
             outcome: Outcome::Response(Response { status: 200, headers, body, trailers: Default::default() }),
             inferred: false,
+            answered: None,
         }
     }
 

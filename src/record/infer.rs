@@ -107,7 +107,18 @@ fn inferred(number: u32, session: u32, at: Duration, url: String) -> Exchange {
         body: Body::default(),
         trailers: Headers::new(),
     };
-    Exchange { number, session, actor: Actor::UserAgent, connection: 0, at, took: None, request, outcome: Outcome::Unseen, inferred: true }
+    Exchange {
+        number,
+        session,
+        actor: Actor::UserAgent,
+        connection: 0,
+        at,
+        took: None,
+        request,
+        outcome: Outcome::Unseen,
+        inferred: true,
+        answered: None,
+    }
 }
 
 #[cfg(test)]

@@ -87,6 +87,7 @@ mod tests {
             request,
             outcome: Outcome::Response(response),
             inferred: false,
+            answered: None,
         };
         reduce_to_head(&mut exchange);
         assert_eq!(exchange.request.url, "https://api.anthropic.com/v1/messages");

@@ -14,8 +14,8 @@ pub use finishing::Finishing;
 pub use infer::OpenedUrl;
 pub use passed::Passed;
 
-use crate::cassette::{Closing, Entry, Interaction, More};
-use crate::exchange::{Actor, Captured, ConnectionEvent, Content, End, Exchange, Frame, Headers, RawExchange};
+use crate::cassette::{Closing, Entry, Header, Interaction, More, Replayed};
+use crate::exchange::{Actor, Body, Captured, ConnectionEvent, Content, End, Exchange, Frame, Headers, Outcome, RawExchange, Stage};
 use crate::protocol::{Kind, Learned, RoleMap};
 use crate::scrub::{Counts, Scrubber};
 use held::Held;
@@ -52,10 +52,16 @@ pub struct Tally {
     pub event_count: u64,
     /// The version that the client gave with its first MCP request.
     pub client_version: Option<String>,
+    /// Bodies of which only the beginning is stored, for want of room.
+    pub cut: u64,
+    /// Requests that no server answered, by host and reason.
+    pub failed: BTreeMap<(String, String), u64>,
 }
 
 /// How many connection events are kept for the last screen.
 const EVENTS: usize = 16;
+/// How many hosts and reasons of failure are told apart.
+const FAILURES: usize = 64;
 
 impl Tally {
     /// Keeps the version that a client gives of itself: `clientInfo` of `initialize` (MCP 2025-11-25, Lifecycle) or of `_meta`
@@ -69,6 +75,20 @@ impl Tally {
         let modern = &parameters["_meta"]["io.modelcontextprotocol/clientInfo"];
         let version = parameters["clientInfo"]["version"].as_str().or(modern["version"].as_str());
         self.client_version = version.filter(|version| is_version(version)).map(str::to_owned);
+    }
+
+    /// Counts the bodies of which only the beginning is stored.
+    fn note_cut(&mut self, exchange: &Exchange) {
+        let is_cut = |body: &Body| matches!(body.end, End::Cut { .. });
+        self.cut += u64::from(is_cut(&exchange.request.body)) + u64::from(exchange.response().is_some_and(|own| is_cut(&own.body)));
+    }
+
+    /// Counts a request that no server answered; the reason is scrubbed.
+    fn note_failure(&mut self, exchange: &Exchange, reason: String) {
+        let key = (passed::host_of(&exchange.request.url).to_owned(), reason);
+        if self.failed.len() < FAILURES || self.failed.contains_key(&key) {
+            *self.failed.entry(key).or_default() += 1;
+        }
     }
 
     /// Everything that came through, stored or not.
@@ -116,6 +136,14 @@ impl Recorder {
     /// How many values were replaced so far.
     pub fn counts(&self) -> Counts {
         self.scrubber.counts()
+    }
+
+    /// Scrubs what the header says of a replay.
+    pub fn scrub_header(&mut self, header: &mut Header) {
+        for text in header.replayed.iter_mut().flat_map(Replayed::texts_mut) {
+            self.scrubber.text(text);
+            self.scrubber.sweep_text(text);
+        }
     }
 
     /// Takes one message of the proxy; what is ready for the file goes to `out`.
@@ -239,6 +267,7 @@ impl Recorder {
             Content::Events(stream) => stream,
             _ => Default::default(),
         };
+        self.tally.cut += u64::from(matches!(response.body.end, End::Cut { .. }));
         let mut closing =
             Closing { took, end: response.body.end.clone(), tail: stream.tail, trailers: std::mem::take(&mut response.trailers) };
         let mut events = stream.events;
@@ -251,6 +280,13 @@ impl Recorder {
     /// Takes an exchange that is over.
     fn complete(&mut self, mut exchange: Exchange, out: &mut Vec<Entry>) {
         let kind = browser::kind_of(&self.roles, &exchange);
+        if let Outcome::Failed(failure) = &exchange.outcome
+            && failure.stage != Stage::ClientGone
+        {
+            let mut reason = failure.reason.clone();
+            self.scrubber.text(&mut reason);
+            self.tally.note_failure(&exchange, reason);
+        }
         self.learn(&exchange, kind, out);
         if kind.is_stored() {
             return self.store(exchange, kind, out);
@@ -300,6 +336,10 @@ impl Recorder {
             _ => {}
         }
         self.tally.note_version(&exchange, kind);
+        // What is left out on purpose is not cut.
+        if kind != Kind::LlmApi && exchange.actor == Actor::Client {
+            self.tally.note_cut(&exchange);
+        }
         browser::reduce(&mut exchange);
         self.scrubber.exchange(&mut exchange, kind);
         self.emit(exchange, kind, out);

@@ -48,7 +48,7 @@ fn tool_of(exchange: &Exchange) -> Option<&'static str> {
 }
 
 /// The authority of an absolute URL, without user information.
-fn host_of(url: &str) -> &str {
+pub(super) fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)

@@ -3,15 +3,21 @@
 
 use super::assist::Assistance;
 use super::{Answered, Source};
-use crate::exchange::Request;
+use crate::exchange::{AnsweredBy, Request};
 use crate::model::{Decided, GrantType, ServerId};
 use crate::protocol::{Endpoint, Kind};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// How many misses are kept, and how many requests of a session are told one by one; the rest is counted.
 const KEPT: usize = 100;
 const TOLD: usize = 10_000;
+/// How many hosts are told apart, and the name under which the rest is counted.
+const HOSTS: usize = 256;
+const REST: &str = "(others)";
+/// How much of a reason is kept.
+const REASON: usize = 200;
 
 /// The account of a replay.
 #[derive(Clone, Debug, Default)]
@@ -42,10 +48,14 @@ pub struct Told {
     pub part: Part,
     /// The status of the answer.
     pub status: u16,
+    /// True for a miss.
+    pub is_miss: bool,
     /// The interaction that the answer is or looks like.
     pub interaction: Option<u32>,
     /// The error that the model decided on.
     pub error: Option<&'static str>,
+    /// Why it was refused, if it was.
+    pub reason: Option<String>,
 }
 
 /// A part of a session.
@@ -121,7 +131,8 @@ impl Account {
         let (part, name, interaction, decided) = match &answered.source {
             Source::Elsewhere => {
                 let host = endpoint.map(|endpoint| endpoint.host().to_owned()).unwrap_or_default();
-                *self.elsewhere.entry(host).or_default() += 1;
+                let name = if self.elsewhere.len() < HOSTS || self.elsewhere.contains_key(&host) { host } else { REST.to_owned() };
+                *self.elsewhere.entry(name).or_default() += 1;
                 return;
             }
             Source::Assistant(did) => return self.assistance.note(did),
@@ -132,6 +143,7 @@ impl Account {
                 }
                 (Part::Other, None, miss.nearest, None)
             }
+            Source::Fault => (Part::Other, None, None, None),
             Source::Tape { interaction } => (Part::Other, None, Some(*interaction), None),
             Source::Dressed { interaction, decided } => (part_of(decided), name_of(decided), Some(*interaction), Some(decided)),
             Source::Model(decided) => (part_of(decided), name_of(decided), None, Some(decided)),
@@ -144,8 +156,43 @@ impl Account {
         let what = name.map(str::to_owned).or_else(rpc).unwrap_or(place);
         let told = self.sessions.entry(session).or_default();
         if told.len() < TOLD {
-            told.push(Told { what, part, status, interaction, error: decided.and_then(error_of) });
+            let is_miss = matches!(answered.source, Source::Miss(_));
+            told.push(Told { what, part, status, is_miss, interaction, error: decided.and_then(error_of), reason: answered.reason() });
         }
+    }
+}
+
+impl Answered {
+    /// What answered, as a run shows it.
+    pub fn by(&self) -> AnsweredBy {
+        let reasons = self.reason().into_iter().collect();
+        match &self.source {
+            Source::Tape { interaction } => AnsweredBy::Tape { interaction: *interaction },
+            Source::Dressed { interaction, .. } => AnsweredBy::Model { like: Some(*interaction), reasons },
+            Source::Model(_) => AnsweredBy::Model { like: None, reasons },
+            Source::Assistant(_) => AnsweredBy::Assistant,
+            Source::Fault => AnsweredBy::Fault,
+            Source::Elsewhere => AnsweredBy::Elsewhere,
+            Source::Miss(miss) => AnsweredBy::Miss { nearest: miss.nearest, reasons: miss.reasons.clone() },
+        }
+    }
+
+    /// Why it was refused.
+    fn reason(&self) -> Option<String> {
+        if matches!(self.source, Source::Tape { .. }) && self.reply.status >= 400 {
+            return Some("as on the tape".to_owned());
+        }
+        let (Source::Dressed { decided, .. } | Source::Model(decided)) = &self.source else { return None };
+        let reason = match decided {
+            Decided::TokenRefused { reason, .. } | Decided::Refused { reason, .. } | Decided::Challenged { reason, .. } => *reason,
+            // The JSON-RPC error of the answer says why.
+            Decided::Mcp { .. } if self.reply.status >= 400 => {
+                let body: Value = serde_json::from_slice(&self.reply.body()).ok()?;
+                return body["error"]["message"].as_str().map(|message| message.chars().take(REASON).collect());
+            }
+            _ => return None,
+        };
+        Some(reason.to_owned())
     }
 }
 
@@ -187,7 +234,7 @@ pub(super) fn kind_of(grant_type: GrantType) -> Kind {
 
 fn error_of(decided: &Decided) -> Option<&'static str> {
     match decided {
-        Decided::TokenRefused { error, .. } | Decided::Refused { error } => Some(error),
+        Decided::TokenRefused { error, .. } | Decided::Refused { error, .. } => Some(error),
         _ => None,
     }
 }

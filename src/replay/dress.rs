@@ -76,9 +76,11 @@ pub(super) fn model_of(tape: &Tape, endpoint: &Endpoint, made: &Response, decide
         Decided::Issued { grant_type } => {
             tape.last_of(kind_of(*grant_type), url, success).or_else(|| tape.last_of(Kind::TokenCode, url, success))
         }
-        Decided::TokenRefused { grant_type, error } => tape.last_of(kind_of(*grant_type), url, |_, response| same_error(error, response)),
+        Decided::TokenRefused { grant_type, error, .. } => {
+            tape.last_of(kind_of(*grant_type), url, |_, response| same_error(error, response))
+        }
         Decided::Revoked => tape.last_of(Kind::Revoke, url, success),
-        Decided::Refused { error } => {
+        Decided::Refused { error, .. } => {
             let said = tape.last_of(Kind::DcrCreate, url, |_, response| same_error(error, response));
             // Nobody may register here: the tape's server says so in its own way.
             let closed = || tape.last_of(Kind::DcrCreate, url, |_, response| matches!(response.status, 401 | 403..=405 | 429 | 501));

@@ -1,8 +1,8 @@
-//! What clients asked of one authorization server on a tape, and what it said: the facts from which `policies` concludes. Concludes
+//! What clients asked of one authorization server on a tape, and what it said: the facts from which `conclusions` are drawn. Concludes
 //! nothing itself.
 
+use super::conclusions::access_lifetime;
 use super::gate::is_refusal;
-use super::policies::access_lifetime;
 use super::tape::{Tape, is_success};
 use crate::exchange::{Exchange, Response};
 use crate::model::policy::AuthMethod;

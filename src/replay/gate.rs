@@ -1,7 +1,8 @@
 //! What a tape shows of a server's gate and of what it checks before an answer's content matters: who gets in without a bearer,
 //! which scope a tool needs, whether a session is demanded, which refusals are the gate's and not the answer to a call.
 
-use super::policies::Notes;
+use super::conclusions::note;
+use super::policies::FromTape;
 use super::servers::messages;
 use super::tape::is_success;
 use crate::exchange::{Exchange, Response};
@@ -28,31 +29,31 @@ pub(super) fn is_answer(request: &Value, response: &Response) -> bool {
 }
 
 /// Takes what the requests to one server show; `own` are all of them.
-pub(super) fn look(own: &[(usize, &Exchange, Kind)], has_document: bool, policy: &mut ServerPolicy) -> Notes {
-    let mut notes = Notes::default();
+pub(super) fn look(own: &[(usize, &Exchange, Kind)], has_document: bool, policy: &mut ServerPolicy) -> FromTape {
+    let mut names = FromTape::new();
     let seen: Vec<Seen<'_>> = own.iter().filter_map(|(_, exchange, kind)| Seen::of(exchange, *kind)).collect();
     let bare: Vec<&Seen<'_>> = seen.iter().filter(|own| !own.has_credential && !is_refusal(own.response)).collect();
     let demands = seen.iter().any(|own| own.response.headers.has("www-authenticate") || own.response.status == 401);
     let carries = seen.iter().any(|own| own.has_credential);
     let is_shown = !seen.is_empty();
     let protected = demands || ((has_document || carries) && bare.is_empty());
-    notes.take("protected", &mut policy.protected, (is_shown || has_document).then_some(protected));
+    note(&mut names, "protected", &mut policy.protected, (is_shown || has_document).then_some(protected));
     let mut open: Vec<String> = bare.iter().filter(|_| protected).map(|own| own.method.clone()).collect();
     open.sort_unstable();
     open.dedup();
-    notes.take("open_methods", &mut policy.open_methods, is_shown.then_some(open));
+    note(&mut names, "open-methods", &mut policy.open_methods, is_shown.then_some(open));
     let get_streams: Vec<_> = seen.iter().filter(|own| own.kind == Kind::McpGetStream && !is_refusal(own.response)).collect();
     let offers = get_streams.iter().any(|own| is_success(own.response.status));
-    notes.take("get_stream", &mut policy.get_stream, (!get_streams.is_empty()).then_some(offers));
-    notes.take("session_required", &mut policy.session_required, sessions(&seen));
+    note(&mut names, "get-stream", &mut policy.get_stream, (!get_streams.is_empty()).then_some(offers));
+    note(&mut names, "sessions", &mut policy.session_required, sessions(&seen));
     // Most servers look at no origin.
     policy.origins = vec!["*".to_owned()];
-    notes.take("origins", &mut policy.origins, origins(&seen));
+    note(&mut names, "origins", &mut policy.origins, origins(&seen));
     seen.iter().for_each(|own| own.scope(policy));
     seen.iter().for_each(|own| own.capabilities(policy));
     let shown = (!policy.tool_scopes.is_empty()).then(|| policy.tool_scopes.clone());
-    notes.take("tool_scopes", &mut policy.tool_scopes, shown);
-    notes
+    note(&mut names, "tool-scopes", &mut policy.tool_scopes, shown);
+    names
 }
 
 /// The origins that may ask, where one was turned away.

@@ -76,7 +76,7 @@ impl Player {
     /// What is true of the tokens of an answer; `index` is the recorded answer that it looks like.
     fn facts(&self, id: IssuerId, access: &str, index: usize, request: &Request, now: Moment) -> Option<Facts> {
         let issuer = self.model.issuer(id);
-        let token = issuer.issued.access(access)?;
+        let token = issuer.issued.any_access(access)?;
         let grant = issuer.issued.grant(token.grant);
         let recorded = ClientCredentials::of(&self.tape.exchange(index).request);
         let recorded = recorded.as_ref().and_then(ClientCredentials::id).map(std::borrow::Cow::into_owned);

@@ -1,8 +1,9 @@
 //! The authorization servers of a tape: from their metadata where it was recorded, from their endpoints where it was not. Policies
 //! come from what the tape shows; the model's stated defaults fill the rest.
 
+use super::conclusions;
 use super::evidence::{Evidence, Verdict};
-use super::policies::{self, Notes};
+use super::policies::FromTape;
 use super::seed;
 use super::tape::{Tape, is_success};
 use crate::model::Issuer;
@@ -14,7 +15,8 @@ use serde_json::Value;
 pub(super) struct Described {
     pub(super) issuer: Issuer,
     pub(super) resources: Vec<String>,
-    pub(super) notes: Notes,
+    /// Which of its policies the tape shows.
+    pub(super) shown: FromTape,
 }
 
 /// The authorization servers that the tape describes, in the order of the tape.
@@ -60,8 +62,9 @@ pub(super) fn generated(tape: &Tape, identifier: &str) -> Described {
             *place = url;
         }
     }
-    let (resources, notes) = behaviour(tape, &mut issuer, &[]);
-    Described { issuer, resources, notes }
+    let mut shown = FromTape::new();
+    let resources = behaviour(tape, &mut issuer, &[], &mut shown);
+    Described { issuer, resources, shown }
 }
 
 fn described(tape: &Tape, identifier: &str, document: &Value, form: WellKnown) -> Described {
@@ -73,6 +76,7 @@ fn described(tape: &Tape, identifier: &str, document: &Value, form: WellKnown) -
     issuer.endpoints.revoke = url("revocation_endpoint");
     let flag = |member: &str| document[member] == Value::Bool(true);
     let policy = &mut issuer.policy;
+    let mut shown = FromTape::from(["metadata", "iss", "client-documents", "registration"]);
     policy.metadata = vec![form];
     policy.send_iss = flag("authorization_response_iss_parameter_supported");
     policy.client_documents = flag("client_id_metadata_document_supported");
@@ -84,14 +88,15 @@ fn described(tape: &Tape, identifier: &str, document: &Value, form: WellKnown) -
     let methods: Vec<_> = methods.into_iter().flatten().filter_map(Value::as_str).filter_map(AuthMethod::parse).collect();
     if !methods.is_empty() {
         policy.auth_methods = methods;
+        shown.insert("auth-methods");
     }
     let supported = document["scopes_supported"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
-    let (resources, notes) = behaviour(tape, &mut issuer, &supported.collect::<Vec<_>>());
-    Described { issuer, resources, notes }
+    let resources = behaviour(tape, &mut issuer, &supported.collect::<Vec<_>>(), &mut shown);
+    Described { issuer, resources, shown }
 }
 
 /// What the tape shows the server do. Returns the resources that it accepted.
-fn behaviour(tape: &Tape, issuer: &mut Issuer, supported: &[String]) -> (Vec<String>, Notes) {
+fn behaviour(tape: &Tape, issuer: &mut Issuer, supported: &[String], shown: &mut FromTape) -> Vec<String> {
     // Real servers take what they do not advertise; what is advertised comes first.
     for method in [AuthMethod::None, AuthMethod::Post, AuthMethod::Basic] {
         if !issuer.policy.auth_methods.contains(&method) {
@@ -99,12 +104,12 @@ fn behaviour(tape: &Tape, issuer: &mut Issuer, supported: &[String]) -> (Vec<Str
         }
     }
     let evidence = Evidence::of(tape, issuer);
-    let notes = policies::take(&evidence, supported, &mut issuer.policy);
+    conclusions::take(&evidence, supported, &mut issuer.policy, shown);
     let accepted = evidence.all().filter(|own| !matches!(own.verdict, Verdict::Refused(_)));
     let mut resources: Vec<String> = accepted.filter_map(|own| own.resource.clone()).collect();
     resources.sort_unstable();
     resources.dedup();
-    (resources, notes)
+    resources
 }
 
 fn first(tape: &Tape, role: EndpointRole) -> Option<String> {

@@ -6,7 +6,7 @@ use super::{Answered, Source, json_response};
 use crate::exchange::{Event, EventStream, Field, Headers, Json, JsonStyle, Response};
 use crate::model::Decided;
 use crate::protocol::Era;
-use crate::reply::{Ending, Reply};
+use crate::reply::{Ending, Pace, Reply};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ fn listening(message: &Value, capabilities: &Value) -> Answered {
     let fields = vec![Field::Event("message".to_owned()), Field::Json(Json { value, style: JsonStyle::Compact })];
     let stream = EventStream { events: vec![Event { at: Duration::ZERO, fields }], ..EventStream::default() };
     let headers: Headers = [("content-type", "text/event-stream"), ("cache-control", "no-store")].into_iter().collect();
-    let reply = Reply::events(200, headers, &stream, Duration::ZERO, Ending::Open);
+    let reply = Reply::events(200, headers, &stream, Pace::Skipped, Ending::Open);
     let decided = Decided::Mcp { era: Era::Modern, method: "subscriptions/listen".to_owned() };
     Answered { reply, source: Source::Model(decided), open: None }
 }

@@ -6,7 +6,7 @@ use super::rewrite::{self, After, Live};
 use super::tape::is_success;
 use super::{Answered, Caller, Miss, Player, Source, dress, json_response};
 use crate::exchange::{Headers, Request, Response};
-use crate::model::{Access, Decided, Moment, Passed, ServerId};
+use crate::model::{Access, Decided, Denied, Moment, Passed, ServerId};
 use crate::protocol::{Bearer, Endpoint, Era, parse_challenges};
 use crate::reply::{Ending, Reply};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ impl Player {
         let time = self.model.time(now);
         let access = match self.model.admit(id, request, time) {
             Ok(access) => access,
-            Err(response) => return self.challenged(id, request, &response),
+            Err(denied) => return self.challenged(id, request, &denied),
         };
         match request.method.as_str() {
             "POST" => self.post(id, request, process, &access, time),
@@ -49,8 +49,9 @@ impl Player {
     }
 
     /// A refusal of the gate, as the tape's server writes it.
-    pub(super) fn challenged(&self, id: ServerId, request: &Request, made: &Response) -> Answered {
-        let decided = Decided::Challenged { status: made.status };
+    pub(super) fn challenged(&self, id: ServerId, request: &Request, denied: &Denied) -> Answered {
+        let made = &denied.response;
+        let decided = Decided::Challenged { status: made.status, reason: denied.reason };
         let error = |response: &Response| parse_challenges(&response.headers).iter().find_map(|own| own.error().map(str::to_owned));
         let recorded = self.lines.get(&id).and_then(|line| {
             line.challenges.iter().rev().copied().find(|index| {
@@ -154,7 +155,7 @@ impl Player {
         let token = |message: &Value| message.pointer("/params/_meta/progressToken").cloned();
         let (own, now) = (token(&then), token(call.message));
         let progress = own.as_ref().map(|own| (own, now.as_ref()));
-        let live = Live { ids, progress, session: call.session, version: call.version };
+        let live = Live { ids, progress, session: call.session, version: call.version, pace: self.pace };
         let (interaction, response) = self.tape.answer(index);
         let reply = rewrite::reply(response, &live, After::Answer);
         Answered { reply, source: Source::Tape { interaction }, open: None }
@@ -175,7 +176,7 @@ impl Player {
         let index = streams[(*used).min(streams.len() - 1)];
         *used += 1;
         let (interaction, response) = self.tape.answer(index);
-        let reply = rewrite::reply(response, &Live::default(), After::Recorded);
+        let reply = rewrite::reply(response, &Live { pace: self.pace, ..Live::default() }, After::Recorded);
         Answered { reply, source: Source::Tape { interaction }, open: answer.open }
     }
 
@@ -190,7 +191,7 @@ impl Player {
         let same = |index: &usize| self.tape.exchange(*index).request.headers.first("last-event-id") == Some(last);
         let resumed = line.and_then(|line| line.resumed.iter().rev().copied().find(same));
         let ids = session.and_then(|session| self.ids.get(&Caller::Session(session))).map(Vec::as_slice).unwrap_or_default();
-        let live = Live { ids, ..Live::default() };
+        let live = Live { ids, pace: self.pace, ..Live::default() };
         if let Some(index) = resumed {
             let (interaction, response) = self.tape.answer(index);
             let reply = rewrite::reply(response, &live, After::Recorded);
@@ -205,7 +206,7 @@ impl Player {
             // Nothing more to say: the stream is open and silent, as that of a server without news.
             None => {
                 let headers: Headers = [("content-type", "text/event-stream"), ("cache-control", "no-store")].into_iter().collect();
-                let reply = Reply { status: 200, headers, steps: Vec::new(), ending: Ending::Open };
+                let reply = Reply::of(200, headers, Vec::new(), Ending::Open);
                 let decided = Decided::Mcp { era: Era::Legacy, method: "GET".to_owned() };
                 Answered { reply, source: Source::Model(decided), open: None }
             }
@@ -218,7 +219,10 @@ impl Player {
         let mut response = response.clone();
         let crate::exchange::Content::Events(stream) = &mut response.body.content else { return None };
         let place = stream.events.iter().position(|event| event.id() == Some(last))?;
+        // The rest begins now.
+        let before = stream.events[place].at;
         stream.events.drain(..=place);
+        stream.events.iter_mut().for_each(|event| event.at = event.at.saturating_sub(before));
         Some((interaction, response))
     }
 

@@ -5,8 +5,11 @@ mod account;
 mod adopt;
 mod assist;
 mod batch;
+mod conclusions;
+mod discovery;
 mod dress;
 mod evidence;
+mod faulty;
 mod gate;
 mod issue;
 mod issuers;
@@ -23,7 +26,7 @@ mod tape;
 
 pub use account::{Account, Miss, Part, Told};
 pub use assist::Assistance;
-pub use policies::{Basis, PolicyNote};
+pub use policies::Policies;
 pub use signer::{Algorithm, Signer, SigningKey};
 
 use crate::assistant::{Did, Script};
@@ -31,13 +34,13 @@ use crate::cassette::Cassette;
 use crate::exchange::{Content, Headers, Json, JsonStyle, Request, Response};
 use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, ServerId, allow_origin};
 use crate::protocol::Endpoint;
-use crate::reply::Reply;
+use crate::reply::{Pace, Reply};
 use account::At;
 use adopt::Presumed;
 use key_set::KeySet;
 use serde_json::{Value, json};
 use servers::Line;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 use tape::Tape;
@@ -54,12 +57,14 @@ pub struct Player {
     ids: HashMap<Caller, Vec<(Value, Value)>>,
     key_sets: Vec<KeySet>,
     signer: Option<Box<dyn Signer>>,
-    policies: Vec<PolicyNote>,
     adoption: Adoption,
     /// What may be adopted at each authorization server.
     presumed: HashMap<IssuerId, Presumed>,
     script: Script,
+    pace: Pace,
+    policies: Vec<Policies>,
     account: Account,
+    trouble: faulty::Trouble,
 }
 
 /// What may be chosen about a replay.
@@ -71,6 +76,8 @@ pub struct PlayerOptions {
     pub adoption: Adoption,
     /// What the model does, instead of the tape's first tool calls.
     pub script: Option<Script>,
+    /// What becomes of recorded waits.
+    pub pace: Pace,
 }
 
 /// Whether unknown credentials may be the ones that the tape began with.
@@ -119,6 +126,8 @@ pub enum Source {
     },
     /// The model made it.
     Model(Decided),
+    /// A fault, in place of the servers.
+    Fault,
     /// The assistant, in place of the client's model or vendor.
     Assistant(Did),
     /// The host is not on the tape.
@@ -156,13 +165,14 @@ impl Player {
         let presumed = issuers.iter().map(|id| (*id, Presumed::of(&tape, model.issuer(*id)))).collect();
         let (used, ids) = (HashMap::new(), HashMap::new());
         let key_sets = issuers.iter().map(|id| KeySet::of(&tape, model.issuer(*id))).collect();
-        let adoption = options.adoption;
-        Ok(Self { tape, model, issuers, lines, used, ids, key_sets, signer: None, policies, adoption, presumed, script, account })
+        let (adoption, pace, trouble) = (options.adoption, options.pace, faulty::Trouble::default());
+        let signer = None;
+        Ok(Self { tape, model, issuers, lines, used, ids, key_sets, signer, adoption, presumed, script, pace, policies, account, trouble })
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
     pub fn answer(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
-        let mut answered = self.routed(request, session, now);
+        let mut answered = self.troubled(request, session, now);
         allow_origin(&mut answered.reply.headers, request);
         let path = Endpoint::parse(&request.url);
         let at = match self.model.server_at(&request.url) {
@@ -178,14 +188,20 @@ impl Player {
         self.model.stream_closed(stream);
     }
 
+    /// What decides where servers differ: the tape, or a stated default.
+    pub fn policies(&self) -> &[Policies] {
+        &self.policies
+    }
+
+    /// The origins that are answered for: those of the tape and those of the authorization servers that it names.
+    pub fn origins(&self) -> BTreeSet<String> {
+        let named = self.issuers.iter().filter_map(|id| Endpoint::parse(&self.model.issuer(*id).identifier));
+        named.map(|issuer| issuer.origin().to_owned()).chain(self.tape.origins().map(str::to_owned)).collect()
+    }
+
     /// What happened so far.
     pub fn account(&self) -> &Account {
         &self.account
-    }
-
-    /// The policies that the replay holds to, and which of them the tape shows.
-    pub fn policies(&self) -> &[PolicyNote] {
-        &self.policies
     }
 
     /// The authorization servers of the tape, in the model.
@@ -206,6 +222,21 @@ impl Player {
     /// The authorization server whose token endpoint this is.
     fn issuer_at(&self, endpoint: &Endpoint) -> Option<IssuerId> {
         self.issuers.iter().copied().find(|id| Endpoint::parse(&self.model.issuer(*id).endpoints.token).as_ref() == Some(endpoint))
+    }
+
+    /// The answer of the servers, as late as it is due.
+    fn paced(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
+        let mut answered = self.routed(request, session, now);
+        answered.reply.delay = self.delay(&answered.source);
+        answered
+    }
+
+    /// How long the recorded answer took. That of a stream is in its events.
+    fn delay(&self, source: &Source) -> Duration {
+        let (Source::Tape { interaction } | Source::Dressed { interaction, .. }) = source else { return Duration::ZERO };
+        let Some(exchange) = self.tape.numbered(*interaction) else { return Duration::ZERO };
+        let is_stream = exchange.response().is_some_and(|response| response.body.content.events().is_some());
+        if is_stream { Duration::ZERO } else { self.pace.wait(exchange.took.unwrap_or_default()) }
     }
 
     fn routed(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
@@ -232,6 +263,9 @@ impl Player {
             let answer = self.as_jwts(request, &endpoint, answer, now);
             return dress::dressed(&self.tape, request, &endpoint, answer);
         }
+        if let Some(index) = self.configuration_at(&endpoint).filter(|_| request.method == "GET") {
+            return self.document(index);
+        }
         match () {
             () if !self.tape.knows(&endpoint) => elsewhere(),
             // Whoever looks for metadata asks in several places.
@@ -257,7 +291,7 @@ impl Player {
             return self.document(index);
         }
         let refused = json_response(401, json!({"error": "invalid_token", "error_description": "the access token is not valid"}));
-        Answered::whole(&refused, Source::Model(Decided::Challenged { status: 401 }))
+        Answered::whole(&refused, Source::Model(Decided::Challenged { status: 401, reason: "no bearer that holds" }))
     }
 
     /// Nothing on a host of the tape fits (RFC 9457).

@@ -3,12 +3,8 @@
 
 use super::dress::lasting;
 use crate::exchange::{Content, End, EventStream, Field, Json, Response};
-use crate::reply::{Ending, Reply};
+use crate::reply::{Ending, Pace, Reply};
 use serde_json::Value;
-use std::time::Duration;
-
-/// The longest gap between two events; recorded waits beyond it are skipped.
-const LONGEST_GAP: Duration = Duration::from_millis(100);
 
 /// What stands where in the live exchange.
 #[derive(Default)]
@@ -21,6 +17,8 @@ pub(super) struct Live<'a> {
     pub(super) session: Option<&'a str>,
     /// The revision that was negotiated.
     pub(super) version: Option<&'a str>,
+    /// What becomes of recorded waits.
+    pub(super) pace: Pace,
 }
 
 /// How a recorded stream goes on behind its last event.
@@ -44,7 +42,7 @@ pub(super) fn reply(recorded: &Response, live: &Live<'_>, after: After) -> Reply
             let stream = EventStream { events: events(stream, live, &mut is_answered), ..stream.clone() };
             let is_cut = matches!(recorded.body.end, End::Open | End::ClientGone);
             let ending = if is_cut && !(is_answered && after == After::Answer) { Ending::Open } else { Ending::Complete };
-            Reply::events(recorded.status, headers, &stream, LONGEST_GAP, ending)
+            Reply::events(recorded.status, headers, &stream, live.pace, ending)
         }
         content => {
             let mut response = Response { headers, ..recorded.clone() };
@@ -124,6 +122,7 @@ mod tests {
     use super::*;
     use crate::exchange::{Body, Event, Headers};
     use serde_json::json;
+    use std::time::Duration;
 
     fn stream(values: &[Value], end: End) -> Response {
         let events = values.iter().map(|value| {

@@ -2,7 +2,7 @@
 
 use super::PlayerOptions;
 use super::issuers::{self, Described};
-use super::policies::PolicyNote;
+use super::policies::Policies;
 use super::servers::{self, Line};
 use super::tape::Tape;
 use crate::model::policy::UnnamedAuth;
@@ -15,7 +15,7 @@ pub(super) struct Seeded {
     pub(super) model: Model,
     pub(super) issuers: Vec<IssuerId>,
     pub(super) lines: HashMap<ServerId, Line>,
-    pub(super) policies: Vec<PolicyNote>,
+    pub(super) policies: Vec<Policies>,
 }
 
 pub(super) fn model_of(tape: &Tape, seed: [u8; 32], options: &PlayerOptions) -> Seeded {
@@ -35,8 +35,8 @@ pub(super) fn model_of(tape: &Tape, seed: [u8; 32], options: &PlayerOptions) -> 
         }
     }
     let (mut issuers, mut policies) = (Vec::new(), Vec::new());
-    for Described { mut issuer, resources, notes } in described {
-        policies.extend(notes.of(&issuer.identifier));
+    for Described { mut issuer, resources, shown } in described {
+        policies.push(Policies::of_issuer(&issuer.identifier, &issuer.policy, &shown));
         issuer.policy.access_ttl = options.expires_in.unwrap_or(issuer.policy.access_ttl);
         issuer.resources.extend(resources);
         issuers.push(model.add_issuer(issuer));
@@ -56,7 +56,7 @@ pub(super) fn model_of(tape: &Tape, seed: [u8; 32], options: &PlayerOptions) -> 
                 .into_iter()
                 .for_each(|name| own.resources.push(name));
         }
-        policies.extend(server.notes.of(&server.url));
+        policies.push(Policies::of_server(&server.url, &server.policy, &server.shown));
         let id = model.add_server(&server.url, &trusted, server.policy);
         lines.insert(id, server.line);
     }

@@ -1,6 +1,6 @@
 //! The MCP servers of a tape: where they are, whom they trust, which revisions they speak, and what was asked of them.
 
-use super::policies::Notes;
+use super::policies::FromTape;
 use super::tape::{Tape, is_success};
 use super::{gate, seed};
 use crate::exchange::{Exchange, Response};
@@ -24,8 +24,9 @@ pub(super) struct Shown {
     /// What its metadata calls it, beside its URL.
     pub(super) names: Vec<String>,
     pub(super) policy: ServerPolicy,
+    /// Which of its policies the tape shows.
+    pub(super) shown: FromTape,
     pub(super) line: Line,
-    pub(super) notes: Notes,
 }
 
 /// What was recorded of one MCP server.
@@ -108,7 +109,7 @@ fn shown(tape: &Tape, url: &Endpoint) -> Shown {
     let challenged = own.iter().filter_map(|(_, exchange, _)| exchange.response()).find_map(metadata_in_challenge);
     let document = document_of(tape, url, challenged.as_deref());
     let carries = own.iter().any(|(_, exchange, _)| Authorization::of(&exchange.request.headers).is_some());
-    let notes = gate::look(&own, document.is_some(), &mut policy);
+    let mut shown = gate::look(&own, document.is_some(), &mut policy);
     policy.versions = spoken(&line, versions);
     let logs_in = tape.of_kind(Kind::TokenCode).any(|(_, response)| is_success(response.status));
     line.may_adopt = carries && !logs_in && takes_presumed(tape, &own);
@@ -129,7 +130,18 @@ fn shown(tape: &Tape, url: &Endpoint) -> Shown {
         policy.check_audience = names.iter().any(|name| seed::same(name, url.as_str()));
         policy.metadata = ResourceMetadata::At(exchange.request.url.clone());
     }
-    Shown { url: url.as_str().to_owned(), authorization_servers, names, policy, line, notes }
+    shown.extend(seen_of(&line, &policy, !names.is_empty()));
+    Shown { url: url.as_str().to_owned(), authorization_servers, names, policy, shown, line }
+}
+
+/// Which further policies the tape shows: those of a server that nobody spoke to are defaults.
+fn seen_of(line: &Line, policy: &ServerPolicy, has_document: bool) -> FromTape {
+    let rows = [
+        ("versions", line.is_legacy || line.is_modern),
+        ("metadata", has_document || matches!(policy.metadata, ResourceMetadata::At(_))),
+        ("audience", policy.check_audience),
+    ];
+    rows.into_iter().filter(|(_, is_shown)| *is_shown).map(|(name, _)| name).collect()
 }
 
 /// Takes what one exchange shows of its server.

@@ -15,6 +15,8 @@ pub(super) struct Tape {
     behind_bearer: HashMap<(String, String), usize>,
     by_kind: HashMap<(Kind, String), Vec<usize>>,
     by_url: HashMap<String, usize>,
+    kinds: HashMap<(String, String), Kind>,
+    by_number: HashMap<u32, usize>,
     origins: HashSet<String>,
 }
 
@@ -28,6 +30,8 @@ impl Tape {
             behind_bearer: HashMap::new(),
             by_kind: HashMap::new(),
             by_url: HashMap::new(),
+            kinds: HashMap::new(),
+            by_number: interactions.iter().enumerate().map(|(index, own)| (own.exchange.number, index)).collect(),
             origins: HashSet::new(),
         };
         let batched: Vec<Interaction> = interactions.iter().flat_map(batch::requests).collect();
@@ -50,6 +54,7 @@ impl Tape {
         let Some(status) = exchange.status() else { return };
         self.by_kind.entry((*kind, url.clone())).or_default().push(index);
         let place = (exchange.request.method.clone(), url);
+        self.kinds.insert(place.clone(), *kind);
         match kind {
             // A document that came counts more than a later failure.
             Kind::Prm | Kind::AsMetadata | Kind::OidcConfig | Kind::Jwks | Kind::CimdDoc
@@ -76,6 +81,11 @@ impl Tape {
         &self.interactions[index].exchange
     }
 
+    /// The exchange of a number.
+    pub(super) fn numbered(&self, number: u32) -> Option<&Exchange> {
+        self.by_number.get(&number).map(|index| self.exchange(*index))
+    }
+
     /// The number and the response at a place that has one.
     pub(super) fn answer(&self, index: usize) -> (u32, &Response) {
         let exchange = self.exchange(index);
@@ -89,6 +99,11 @@ impl Tape {
 
     pub(super) fn behind_bearer(&self, method: &str, endpoint: &Endpoint) -> Option<usize> {
         self.behind_bearer.get(&(method.to_owned(), endpoint.as_str().to_owned())).copied()
+    }
+
+    /// What a request of that method to an endpoint was for.
+    pub(super) fn kind_at(&self, method: &str, endpoint: &Endpoint) -> Option<Kind> {
+        self.kinds.get(&(method.to_owned(), endpoint.as_str().to_owned())).copied()
     }
 
     /// The last answer of a kind at an endpoint that fits.
@@ -112,6 +127,11 @@ impl Tape {
     /// True for an endpoint on a scheme, host and port that the tape holds.
     pub(super) fn knows(&self, endpoint: &Endpoint) -> bool {
         self.origins.contains(endpoint.origin())
+    }
+
+    /// The schemes, hosts and ports that the tape holds.
+    pub(super) fn origins(&self) -> impl Iterator<Item = &str> {
+        self.origins.iter().map(String::as_str)
     }
 
     /// An interaction at the same URL, and its method.

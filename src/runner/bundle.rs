@@ -3,6 +3,7 @@
 //! addition and ours. Does not know how a certificate is made.
 
 use super::Environment;
+use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
@@ -56,6 +57,26 @@ pub struct Bundles {
 }
 
 impl Bundles {
+    /// As [`Bundles::write`], into a directory below `parent` that is named for what the files hold: the same caller gets the same
+    /// files again.
+    pub fn write_once(parent: &Path, root: &str, caller: &Environment) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix(".env-").tempdir_in(parent)?;
+        let made = Self::write(folder.path(), root, caller)?;
+        let mut hash = Sha256::new();
+        for file in [&made.all, &made.added] {
+            hash.update(fs::read(file)?);
+        }
+        let name: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let place = parent.join(format!("env-{name}"));
+        match fs::rename(folder.path(), &place) {
+            Ok(()) => {}
+            // A directory that holds something is not replaced: what is there is the same.
+            Err(_) if place.is_dir() => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Self { all: place.join("roots.pem"), added: place.join("added-roots.pem") })
+    }
+
     /// Writes both files into a directory of the run. `root` is the PEM text of the run's root certificate. A bundle of the
     /// caller that cannot be read is left out: the client could not have read it either.
     pub fn write(folder: &Path, root: &str, caller: &Environment) -> io::Result<Self> {
@@ -185,6 +206,18 @@ mod tests {
         assert_eq!(all.matches("VVNFUg==").count(), 1);
         assert!(all.contains("RVhUUkE=") && all.contains("T1VSUw==") && !all.contains("S0VZ"));
         assert_eq!(added, format!("{EXTRA}{OURS}"));
+    }
+
+    #[test]
+    fn the_same_caller_gets_the_same_files_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Bundles::write_once(folder.path(), OURS, &Environment::default()).unwrap();
+        let behind: Environment = [("SSL_CERT_FILE", &first.all), ("NODE_EXTRA_CA_CERTS", &first.added)].into_iter().collect();
+        assert_eq!(Bundles::write_once(folder.path(), OURS, &behind).unwrap(), first);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let other: Environment = [("NODE_EXTRA_CA_CERTS", &folder.path().join("none.pem"))].into_iter().collect();
+        assert_eq!(Bundles::write_once(folder.path(), OURS, &other).unwrap(), first);
+        assert_ne!(Bundles::write_once(folder.path(), USER, &other).unwrap(), first);
     }
 
     #[test]

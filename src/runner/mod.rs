@@ -29,5 +29,5 @@ pub use lasting_root::{LastingRoot, LastingRootError};
 pub use process::{Ended, GRACE, Launch, Running, Screen};
 pub use program::StartError;
 pub use pty::{Input, Measure, OwnTerminal};
-pub use serving::{ServingError, ServingState};
+pub use serving::{STATE, ServingError, ServingState};
 pub use signals::Stop;

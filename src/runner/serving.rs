@@ -20,6 +20,8 @@ pub struct ServingState {
     pub root: PathBuf,
     /// The directory of the session's openers, if its URLs are to be caught.
     pub openers: Option<PathBuf>,
+    /// The home of its clients, where that is not the caller's own.
+    pub home: Option<PathBuf>,
     /// The serving process.
     pub pid: u32,
 }
@@ -53,9 +55,16 @@ pub enum ServingError {
 
 const LIMIT: u64 = 64 << 10;
 
+/// Names the file of the process through which a shell is led: its runtime directory may be another one by then.
+pub const STATE: &str = "AUTHTAPE_STATE";
+
 impl ServingState {
-    /// Where the file is by default: in the user's runtime directory, or beside the temporary files with the user's id.
+    /// Where the file is by default: where the variable of a shell that is led through a proxy says, in the user's runtime directory,
+    /// or beside the temporary files with the user's id.
     pub fn default_path(caller: &Environment) -> PathBuf {
+        if let Some(path) = caller.text(STATE) {
+            return PathBuf::from(path);
+        }
         match caller.text("XDG_RUNTIME_DIR") {
             Some(folder) => Path::new(folder).join("authtape.json"),
             None => std::env::temp_dir().join(format!("authtape-{}.json", Uid::current())),
@@ -117,7 +126,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn state(pid: u32) -> ServingState {
-        ServingState { proxy: "http://s1:x@127.0.0.1:1".into(), root: "/run/root.pem".into(), openers: None, pid }
+        ServingState { proxy: "http://s1:x@127.0.0.1:1".into(), root: "/run/root.pem".into(), openers: None, home: None, pid }
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod visit;
 
 pub use placeholder::{challenge_number, is_placeholder};
 
-use crate::exchange::{ConnectionEvent, Event, Exchange, Headers, Outcome};
+use crate::exchange::{AnsweredBy, ConnectionEvent, Event, Exchange, Headers, Outcome};
 use crate::protocol::Kind;
 use ground::{Ground, Side};
 use std::fmt;
@@ -101,6 +101,10 @@ impl Scrubber {
         body::headers(&mut self.table, &mut request.headers, asked);
         body::scrub(&mut self.table, &mut request.body, place(Ground::of(kind, Side::Request)));
         body::headers(&mut self.table, &mut request.trailers, asked);
+        for text in exchange.answered.iter_mut().flat_map(AnsweredBy::texts_mut) {
+            let reason = value::free(&mut self.table, text, answered);
+            body::replace(text, reason);
+        }
         match &mut exchange.outcome {
             Outcome::Unseen => {}
             Outcome::Failed(failure) => {

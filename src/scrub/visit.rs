@@ -2,7 +2,7 @@
 
 use super::body::form_names;
 use super::sweep::Thoroughness;
-use crate::exchange::{Body, Content, End, Event, Exchange, Field, Headers, Outcome};
+use crate::exchange::{AnsweredBy, Body, Content, End, Event, Exchange, Field, Headers, Outcome};
 use crate::protocol::{Place, Reach, Role, field_role_within};
 use serde_json::Value;
 
@@ -17,6 +17,7 @@ pub(super) fn strings(exchange: &mut Exchange, visit: &mut Visit<'_>) -> bool {
     visitor.headers(&mut request.headers);
     visitor.body(&mut request.body);
     visitor.headers(&mut request.trailers);
+    exchange.answered.iter_mut().flat_map(AnsweredBy::texts_mut).for_each(|text| visitor.text(text));
     match &mut exchange.outcome {
         Outcome::Unseen => {}
         Outcome::Failed(failure) => visitor.text(&mut failure.reason),

@@ -6,6 +6,7 @@ use super::opened::{Opened, Target};
 use super::shim::Shim;
 use super::walk::{WalkEnd, Walker};
 use super::{Which, system};
+use crate::reply::Delivery;
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 /// How long the last of several URLs has to stand before it counts as the last.
 const QUIET: Duration = Duration::from_secs(1);
@@ -28,6 +30,8 @@ pub enum Means {
         walker: Walker,
         /// Where the callback is reported.
         sink: Arc<CallbackSink>,
+        /// What becomes of a redirect back to the client; without it, it arrives.
+        plan: Option<Plan>,
     },
     /// The person's browser, in the caller's original environment.
     System {
@@ -40,10 +44,17 @@ pub enum Means {
     None,
 }
 
+/// Changes the plan of a redirect back to a client.
+pub type Plan = Arc<dyn Fn(&mut Delivery) + Send + Sync>;
+
+/// The URL to which a URL that a client opened really leads; `None` where it is that one.
+pub type RealUrl = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// The user agent of a session.
 pub struct Agent {
     means: Means,
     which: Which,
+    real_url: Option<RealUrl>,
 }
 
 /// A URL that was opened, and what came of it.
@@ -66,6 +77,8 @@ pub enum VisitEnd {
     NotAnAuthorizationRequest,
     /// `auto`: the redirect was delivered to the client.
     Delivered(Delivered),
+    /// `auto`: the redirect was dropped on purpose.
+    Dropped,
     /// `auto`: the walk did not come to a callback.
     Stranded(WalkEnd),
     /// `system`: this program shows it.
@@ -79,7 +92,14 @@ pub enum VisitEnd {
 impl Agent {
     /// A user agent.
     pub fn new(means: Means, which: Which) -> Self {
-        Self { means, which }
+        Self { means, which, real_url: None }
+    }
+
+    /// The same one, which knows where URLs really lead.
+    #[must_use]
+    pub fn knowing(mut self, real_url: RealUrl) -> Self {
+        self.real_url = Some(real_url);
+        self
     }
 
     /// Attends until `leaving` is cancelled because the client has ended; each visit is reported when it is over. One under way
@@ -96,6 +116,9 @@ impl Agent {
             if self.which == Which::First && !std::mem::take(&mut is_first) {
                 report(&visits, opened, VisitEnd::NotChosen);
                 continue;
+            }
+            if let Some(url) = self.real_url.as_ref().and_then(|real_url| real_url(&opened.url)) {
+                opened = Opened::new(opened.session, &opened.opener, &url);
             }
             let (means, visits, leaving) = (self.means.clone(), visits.clone(), leaving.clone());
             walks.spawn(async move {
@@ -121,12 +144,27 @@ async fn visit(means: &Means, opened: &Opened, leaving: &CancellationToken) -> V
         Means::None => VisitEnd::NobodyCame,
         Means::System { caller } => system::show(opened, caller).map_or_else(VisitEnd::NotShown, VisitEnd::Shown),
         Means::Chromium(browser) => browser.show(opened).map_or_else(VisitEnd::NotShown, VisitEnd::Browsing),
-        Means::Auto { walker, sink } => {
+        Means::Auto { walker, sink, plan } => {
             let Target::Authorization(request) = &opened.target else { return VisitEnd::NotAnAuthorizationRequest };
             match walker.walk(request).await {
-                WalkEnd::Callback(url) => VisitEnd::Delivered(deliver(&url, opened.session, sink, leaving).await),
+                WalkEnd::Callback(url) => carried_out(url, opened.session, plan.as_ref(), sink, leaving).await,
                 end => VisitEnd::Stranded(end),
             }
         }
     }
+}
+
+/// Carries the plan of a redirect out. The last arrival says what came of it.
+async fn carried_out(url: Url, session: u32, plan: Option<&Plan>, sink: &CallbackSink, leaving: &CancellationToken) -> VisitEnd {
+    let mut delivery = Delivery::plain(session, url.into());
+    if let Some(plan) = plan {
+        plan(&mut delivery);
+    }
+    let mut end = VisitEnd::Dropped;
+    for arrival in delivery.arrivals {
+        leaving.run_until_cancelled(sleep(arrival.after)).await;
+        let Ok(url) = Url::parse(&arrival.url) else { continue };
+        end = VisitEnd::Delivered(deliver(&url, arrival.family, session, sink, leaving).await);
+    }
+    end
 }

@@ -3,6 +3,7 @@
 use super::opened::is_loopback;
 use super::walk::{ACCEPTED, USER_AGENT_NAME, chain, drain};
 use crate::exchange::{Actor, Captured, End, Failure, Headers, RawBody, RawExchange, RawOutcome, RawRequest, RawResponse, Stage, Version};
+use crate::reply::Family;
 use reqwest::{Client, redirect};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -47,7 +48,7 @@ pub enum Delivered {
 
 /// Asks the client's listener as a browser would: at its address, or for `localhost` at ::1 and 127.0.0.1, whichever takes the
 /// connection. Only loopback is ever dialled. Once the client is gone (`leaving`) nobody will begin to listen.
-pub(super) async fn deliver(url: &Url, session: u32, sink: &CallbackSink, leaving: &CancellationToken) -> Delivered {
+pub(super) async fn deliver(url: &Url, family: Family, session: u32, sink: &CallbackSink, leaving: &CancellationToken) -> Delivered {
     if !is_loopback(url) {
         return Delivered::Refused("not a loopback address".to_owned());
     }
@@ -55,7 +56,7 @@ pub(super) async fn deliver(url: &Url, session: u32, sink: &CallbackSink, leavin
     let began = Instant::now();
     let headers = request_headers(url);
     let result = loop {
-        match ask(url, &headers).await {
+        match ask(url, family, &headers).await {
             // Some clients open the browser first and listen afterwards: a person is never that fast.
             Err((Stage::Connect, _)) if began.elapsed() < PATIENCE && !leaving.is_cancelled() => {
                 leaving.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
@@ -75,17 +76,22 @@ pub(super) async fn deliver(url: &Url, session: u32, sink: &CallbackSink, leavin
     sent.set_fragment(None);
     let request = RawRequest { method: "GET".to_owned(), url: sent.into(), version: Version::Http11, headers, body: RawBody::default() };
     let Mark { number, connection, at } = mark;
-    let exchange = RawExchange { number, session, actor: Actor::UserAgent, connection, at, took, request, outcome };
+    let exchange = RawExchange { number, session, actor: Actor::UserAgent, connection, at, took, request, outcome, answered: None };
     (sink.report)(Captured::Exchange(Box::new(exchange)));
     delivered
 }
 
 type Answer = (u16, Headers, u64);
 
-async fn ask(url: &Url, headers: &Headers) -> Result<Answer, (Stage, String)> {
+async fn ask(url: &Url, family: Family, headers: &Headers) -> Result<Answer, (Stage, String)> {
     let builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).http1_only().timeout(LIMIT);
-    let both = [IpAddr::from(Ipv6Addr::LOCALHOST), IpAddr::from(Ipv4Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, port_of(url)));
-    let client = builder.resolve_to_addrs("localhost", &both).tls_certs_only([]).build();
+    let addresses: &[IpAddr] = match family {
+        Family::Both => &[IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)],
+        Family::V4 => &[IpAddr::V4(Ipv4Addr::LOCALHOST)],
+        Family::V6 => &[IpAddr::V6(Ipv6Addr::LOCALHOST)],
+    };
+    let addresses: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, port_of(url))).collect();
+    let client = builder.resolve_to_addrs("localhost", &addresses).tls_certs_only([]).build();
     let client = client.map_err(|error| (Stage::Connect, chain(&error.without_url())))?;
     let mut request = client.get(url.clone());
     for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {

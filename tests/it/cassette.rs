@@ -29,6 +29,7 @@ fn header() -> Header {
         sessions: Vec::new(),
         passed: Vec::new(),
         tools: Vec::new(),
+        replayed: None,
     }
 }
 
@@ -54,6 +55,7 @@ fn interaction(number: u32, at: u64, content: Content) -> Interaction {
         request,
         outcome: Outcome::Response(response),
         inferred: false,
+        answered: None,
     };
     Interaction { exchange, kind: Kind::McpRequest }
 }

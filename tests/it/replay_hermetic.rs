@@ -9,13 +9,15 @@ use authtape::demo::{Names, Plan, World};
 use authtape::exchange::Trouble;
 use authtape::proxy::socket_rows;
 use authtape::runner::{Environment, program};
+use nix::sys::socket::{Backlog, listen};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 /// A server that takes connections, counts them and never answers. Its thread ends with the process.
 struct Silent {
@@ -62,10 +64,12 @@ fn shell(tape: &Tape, options: &[&str], script: &str) -> Output {
 fn a_dial_around_the_proxy_fails_the_run_and_is_named() {
     let tape = Tape::record(|_| {}, ECHO);
     for server in [Silent::listen("127.0.0.1:0"), Silent::listen("[::1]:0")] {
-        let output = shell(&tape, &[], &format!("{}; {}; exit 0", proxied(), around(server.address)));
+        let output = shell(&tape, &["-o", "run.yaml", "--force"], &format!("{}; {}; exit 0", proxied(), around(server.address)));
         assert_eq!(server.accepted(), 1);
         assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
-        assert!(talk(&output).contains("1 dial around the proxy"), "{}", talk(&output));
+        assert!(talk(&output).contains("upstream connections: 1"), "{}", talk(&output));
+        let run = authtape::cassette::Cassette::load(&tape.path("run.yaml")).unwrap().header.replayed.unwrap();
+        assert_eq!((run.upstream_connections, run.dialled.len()), (Some(1), 1), "{run:?}");
         let named = talk(&output).lines().any(|line| {
             line.starts_with("error: dialled around the proxy: curl (process ") && line.ends_with(&format!(") to {}", server.address))
         });
@@ -82,6 +86,22 @@ fn an_address_of_the_other_family_and_several_connections_are_told_as_they_are()
     let output = shell(&tape, &[], &format!("{mapped} & {many} & {}; wait", proxied()));
     assert_eq!((output.status.code(), server.accepted()), (Some(1), 300), "{}", talk(&output));
     assert!(talk(&output).contains(&format!("to {}, 300 times", server.address)), "{}", talk(&output));
+}
+
+#[test]
+fn a_connection_that_is_never_taken_counts() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let full = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = full.local_addr().unwrap();
+    // Whoever comes when as many wait gets no answer at all.
+    listen(&full, Backlog::new(0).unwrap()).unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+        waiting.push(stream);
+    }
+    let output = shell(&tape, &[], &format!("{}; {}; exit 0", proxied(), around(address)));
+    assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
+    assert!(talk(&output).contains(&format!("to {address}")), "{}", talk(&output));
 }
 
 #[test]
@@ -111,7 +131,7 @@ os.system("curl -s -o /dev/null --noproxy '*' --limit-rate 1 --max-time 1 http:/
     let script = format!("{}; {AUTHTAPE} demo -o demo.yaml > demo.txt 2>&1 || exit 9\n{within}", proxied());
     let output = shell(&tape, &[], &script);
     assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
-    assert!(talk(&output).contains("no miss, nothing dialled"), "{}", talk(&output));
+    assert!(talk(&output).contains("no miss, upstream connections: 0"), "{}", talk(&output));
 }
 
 /// Connections to a port that the kernel knows, those of the last minute included.
@@ -132,7 +152,7 @@ fn the_servers_of_the_tape_listen_on_and_see_nobody() {
     assert!(seen > 5 && known.iter().all(|known| !known.is_empty()));
     let output = tape.replay(&[], &[&[AUTHTAPE, "client", &world.url], ECHO].concat());
     assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
-    assert!(talk(&output).contains("no miss, nothing dialled"), "{}", talk(&output));
+    assert!(talk(&output).contains("no miss, upstream connections: 0"), "{}", talk(&output));
     assert_eq!(world.front.seen().len(), seen);
     for (port, known) in ports.into_iter().zip(&known) {
         let new: Vec<_> = connections_to(port).difference(known).copied().collect();
@@ -155,7 +175,7 @@ fn others_of_the_same_user_are_not_blamed() {
     other.kill().unwrap();
     other.wait().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
-    assert!(talk(&output).contains("nothing dialled"), "{}", talk(&output));
+    assert!(talk(&output).contains("upstream connections: 0"), "{}", talk(&output));
 }
 
 #[test]

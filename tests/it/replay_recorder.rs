@@ -58,7 +58,7 @@ impl Recorder {
         let number = u32::try_from(self.interactions.len()).unwrap() + 1;
         let (at, took, outcome) = (self.at, Some(Duration::from_millis(1)), Outcome::Response(response.clone()));
         let (session, connection, actor) = (1, 1, Actor::Client);
-        let exchange = Exchange { number, session, actor, connection, at, took, request, outcome, inferred: false };
+        let exchange = Exchange { number, session, actor, connection, at, took, request, outcome, inferred: false, answered: None };
         self.interactions.push(Interaction { exchange, kind });
         self.at += Duration::from_millis(10);
         response

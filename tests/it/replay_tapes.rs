@@ -281,6 +281,23 @@ fn a_subscription_is_acknowledged_as_far_as_the_server_promised_and_stays_open()
 }
 
 #[test]
+fn an_openid_provider_has_its_document_under_both_names() {
+    for (member, status) in [("subject_types_supported", 200), ("scopes_supported", 404)] {
+        for (issuer, place, other) in [
+            (AUTH.to_owned(), "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"),
+            (format!("{AUTH}/t"), "/.well-known/oauth-authorization-server/t", "/t/.well-known/openid-configuration"),
+            (format!("{AUTH}/t"), "/.well-known/oauth-authorization-server/t", "/.well-known/openid-configuration/t"),
+        ] {
+            let document = json!({"issuer": issuer, "token_endpoint": format!("{AUTH}/token"), member: ["public"]});
+            let mut bench = Tape::new().add("as-metadata", "GET", &format!("{AUTH}{place}"), "", 200, &document).play();
+            let answered = bench.send("GET", &format!("{AUTH}{other}"), &[], Content::Empty);
+            assert_eq!((answered.reply.status, body(&answered) == document), (status, status == 200), "{other}");
+            assert!(bench.player.account().misses.is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_tape_of_a_login_alone_has_no_answer_for_a_call_and_says_so() {
     let resource = json!({"resource": MCP, "authorization_servers": [AUTH]});
     let place = "https://mcp.example.test/.well-known/oauth-protected-resource/mcp";

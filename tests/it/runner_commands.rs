@@ -51,7 +51,7 @@ fn env_without_a_serving_process_says_what_to_do() {
     assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(4), ""));
     insta::assert_snapshot!(text(&refused.stderr), @"
     error: nothing is serving: state.json does not exist
-    hint: start `authtape record -o FILE` without a command, then ask again
+    hint: start `authtape record -o FILE` or `authtape replay FILE` without a command, then ask again
     ");
 }
 
@@ -61,7 +61,7 @@ fn env_gives_a_shell_what_a_wrapped_client_gets() {
     let root = folder.path().join("root.pem");
     fs::write(&root, Root::for_run().unwrap().certificate_pem()).unwrap();
     let openers = Some(folder.path().join("bin-1"));
-    let state = ServingState { proxy: "http://s1:x@127.0.0.1:1".into(), root: root.clone(), openers, pid: std::process::id() };
+    let state = ServingState { proxy: "http://s1:x@127.0.0.1:1".into(), root: root.clone(), openers, home: None, pid: std::process::id() };
     state.write(&ServingState::default_path(&[("XDG_RUNTIME_DIR", folder.path())].into_iter().collect())).unwrap();
     let printed = authtape(&["env"], folder.path());
     assert_eq!((printed.status.code(), text(&printed.stderr)), (Some(0), ""));

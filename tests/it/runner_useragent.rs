@@ -179,7 +179,7 @@ async fn login(which: Which) -> Login {
             report.send(*exchange).unwrap();
         }),
     };
-    let agent = Agent::new(authtape::useragent::Means::Auto { walker, sink: Arc::new(sink) }, which);
+    let agent = Agent::new(authtape::useragent::Means::Auto { walker, sink: Arc::new(sink), plan: None }, which);
     let Openers { _folder, shim, environment } = openers(&environment("login"), Display::Pretended);
     let (sender, visits) = mpsc::unbounded_channel();
     let leaving = CancellationToken::new();

@@ -141,6 +141,12 @@ impl PartFile {
         Ok(())
     }
 
+    /// Removes the part. What it would have replaced stays.
+    pub fn discard(self) {
+        // A part that cannot be removed is found by the next recording, which names it.
+        let _ = std::fs::remove_file(&self.path);
+    }
+
     /// Joins stream parts, sorts and renumbers the interactions, applies a last sweep, and puts the cassette in place under its
     /// final name with `finished: true`. The part is removed. Memory stays at some 40 bytes an interaction and one document.
     ///

@@ -40,7 +40,9 @@ pub(super) fn replace<T>(
     prefix.push(path.file_name().unwrap_or_default());
     prefix.push(".");
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".tmp").permissions(Permissions::from_mode(privacy.mode()));
+    // Where `*.raw.yaml` is ignored by git, this is too.
+    let suffix = if privacy == Privacy::Private { ".raw.yaml" } else { ".tmp" };
+    builder.prefix(&prefix).suffix(suffix).permissions(Permissions::from_mode(privacy.mode()));
     let mut temporary = builder.tempfile_in(&folder).map_err(CassetteError::io("write beside", path))?;
     let mut out = BufWriter::with_capacity(1 << 18, temporary.as_file_mut());
     let made = write(&mut out)?;
@@ -64,5 +66,22 @@ fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ignored_for_its_secrets_is_ignored_while_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("login.raw.yaml");
+        replace(&path, Privacy::Private, Existing::Refuse, |_| {
+            let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert!(names.len() == 1 && names[0].to_string_lossy().ends_with(".raw.yaml"), "{names:?}");
+            Ok(())
+        })
+        .unwrap();
     }
 }

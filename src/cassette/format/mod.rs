@@ -7,6 +7,7 @@ mod body;
 mod names;
 mod pairs;
 mod read;
+mod replayed;
 #[cfg(test)]
 mod roundtrip;
 #[cfg(test)]

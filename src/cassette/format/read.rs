@@ -4,6 +4,7 @@ use super::VERSION;
 use super::body::{self, Parts, Wrong};
 use super::names::Encoding;
 use super::pairs::{Millis, Pairs};
+use super::replayed::WireAnswer;
 use super::wire::{WireConnectionEvent, WireHeader, WireInteraction, WireMore, WireRequest, WireResponse};
 use crate::cassette::{Closing, Entry, Header, Interaction, More, Passed, Recorded, Scrubbed, Session, Tool};
 use crate::exchange::{Body, Coding, ConnectionEvent, Exchange, Failure, Headers, Outcome, Request, Response};
@@ -51,6 +52,7 @@ pub(in crate::cassette) fn header(text: &str) -> Result<Header, FormatError> {
             .map(|passed| Passed { host: passed.host, kind: passed.kind.0, requests: passed.requests })
             .collect(),
         tools: wire.tools.into_iter().map(|tool| Tool { tool: tool.tool, requests: tool.requests }).collect(),
+        replayed: wire.replayed.map(Into::into),
     })
 }
 
@@ -149,6 +151,7 @@ fn interaction(wire: WireInteraction) -> Result<Entry, Wrong> {
         request,
         outcome,
         inferred: wire.inferred,
+        answered: wire.answer.map(WireAnswer::into_model).transpose()?,
     };
     Ok(Entry::Interaction(Box::new(Interaction { exchange, kind: wire.kind.0 })))
 }

@@ -1,7 +1,9 @@
 //! Whatever an exchange holds is read back: by us as the same exchange, by another YAML reader as the same tree.
 
 use super::{document_of, entry, header, write_header};
-use crate::cassette::{Closing, Entry, Header, Interaction, More, Passed, Recorded, Scrubbed, Session, Tool};
+use crate::cassette::{
+    Closing, Elsewhere, Entry, Header, Interaction, Missed, More, Passed, Policies, Recorded, Replayed, Scrubbed, Session, Tool,
+};
 use crate::exchange::*;
 use crate::protocol::Kind;
 use crate::yaml::arbitrary::{json_value, nasty};
@@ -103,12 +105,58 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
+fn answered() -> impl Strategy<Value = AnsweredBy> {
+    let given = || (option::of(any::<u32>()), vec(nasty(), 0..3));
+    prop_oneof![
+        any::<u32>().prop_map(|interaction| AnsweredBy::Tape { interaction }),
+        given().prop_map(|(like, reasons)| AnsweredBy::Model { like, reasons }),
+        given().prop_map(|(nearest, reasons)| AnsweredBy::Miss { nearest, reasons }),
+        Just(AnsweredBy::Assistant),
+        Just(AnsweredBy::Fault),
+        Just(AnsweredBy::Elsewhere),
+    ]
+}
+
+fn replayed() -> impl Strategy<Value = Replayed> {
+    let numbers = (option::of(any::<u64>()), option::of(any::<u64>()), option::of(any::<u32>()), option::of(any::<u64>()));
+    let texts = || vec(nasty(), 0..3);
+    let policies = vec((nasty(), texts(), texts()).prop_map(|(of, tape, default)| Policies { of, tape, default }), 0..3);
+    let miss = (any::<u32>(), nasty(), option::of(any::<u32>()), texts());
+    let misses = vec(miss.prop_map(|(session, what, nearest, reasons)| Missed { session, what, nearest, reasons }), 0..3);
+    let elsewhere = vec((nasty(), any::<u64>()).prop_map(|(host, requests)| Elsewhere { host, requests }), 0..3);
+    (nasty(), numbers, policies, (texts(), texts()), (misses, any::<u64>()), elsewhere, texts()).prop_map(
+        |(
+            cassette,
+            (seed, expires_in, speed, upstream_connections),
+            policies,
+            (adopted, dialled),
+            (misses, missed),
+            elsewhere,
+            untouched,
+        )| Replayed {
+            cassette,
+            seed,
+            expires_in,
+            speed,
+            upstream_connections,
+            dialled,
+            policies,
+            adopted,
+            misses,
+            missed,
+            elsewhere,
+            untouched,
+        },
+    )
+}
+
 fn interaction() -> impl Strategy<Value = Entry> {
     let actor = select(vec![Actor::Client, Actor::UserAgent]);
     let place = (any::<u32>(), any::<u32>(), actor, any::<u32>(), millis(), option::of(millis()));
-    (place, request(), outcome(), any::<bool>(), select(Kind::ALL)).prop_map(|(place, request, outcome, inferred, kind)| {
+    (place, request(), outcome(), any::<bool>(), option::of(answered()), select(Kind::ALL)).prop_map(|all| {
+        let (place, request, outcome, inferred, answered, kind) = all;
         let (number, session, actor, connection, at, took) = place;
-        let exchange = Exchange { number, session, actor, connection, at, took, request, outcome, inferred };
+        let exchange = Exchange { number, session, actor, connection, at, took, request, outcome, inferred, answered };
         Entry::Interaction(Box::new(Interaction { exchange, kind }))
     })
 }
@@ -142,9 +190,10 @@ fn any_header() -> impl Strategy<Value = Header> {
     let passed = (nasty(), select(Kind::ALL), any::<u64>()).prop_map(|(host, kind, requests)| Passed { host, kind, requests });
     let tool = (nasty(), any::<u64>()).prop_map(|(tool, requests)| Tool { tool, requests });
     let lists = (vec(session, 0..3), vec(passed, 0..3), vec(tool, 0..3));
-    (recorded, scrubbed, any::<bool>(), any::<bool>(), lists).prop_map(|(recorded, scrubbed, finished, raw, lists)| {
+    (recorded, scrubbed, any::<bool>(), any::<bool>(), lists, option::of(replayed())).prop_map(|all| {
+        let (recorded, scrubbed, finished, raw, lists, replayed) = all;
         let (sessions, passed, tools) = lists;
-        Header { recorded, scrubbed, finished, raw, sessions, passed, tools }
+        Header { recorded, scrubbed, finished, raw, sessions, passed, tools, replayed }
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::names::{By, Encoding, Ended, FailedAt, Happened, Http, KindName, Written};
 use super::pairs::{JsonText, Millis, Pairs, WireEvent};
+use super::replayed::{WireAnswer, WireReplayed};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -29,6 +30,8 @@ pub(super) struct WireHeader {
     /// Requests of tools that the client started, counted and not stored.
     #[serde(default)]
     pub tools: Vec<WireTool>,
+    /// Present in the run of a replay.
+    pub replayed: Option<WireReplayed>,
 }
 
 /// Where the cassette came from.
@@ -114,6 +117,8 @@ pub(super) struct WireInteraction {
     /// True where it was concluded from others rather than seen.
     #[serde(default)]
     pub inferred: bool,
+    /// What answered it, in the run of a replay.
+    pub answer: Option<WireAnswer>,
     pub request: WireRequest,
     pub response: Option<WireResponse>,
     pub failed: Option<WireFailure>,

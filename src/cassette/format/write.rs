@@ -2,6 +2,7 @@
 
 use super::VERSION;
 use super::names::{By, Encoding, Ended, Ending, FailedAt, Happened, Http, Style, Written};
+use super::replayed::{write_answer, write_replayed};
 use crate::cassette::{Entry, Header, Interaction, More, Recorded};
 use crate::exchange::{
     Actor, Body, ConnectionEvent, Content, End, Event, EventStream, Exchange, Field, Headers, Json, JsonStyle, Outcome, Request, Response,
@@ -28,7 +29,7 @@ pub fn document_of(entry: &Entry, out: &mut String) {
 
 /// Appends the text of the header, without any `---`.
 pub(in crate::cassette) fn header(header: &Header, out: &mut String) {
-    let Header { recorded, scrubbed, finished, raw, sessions, passed, tools } = header;
+    let Header { recorded, scrubbed, finished, raw, sessions, passed, tools, replayed } = header;
     let mut yaml = Emitter::new(out);
     yaml.name("authtape").plain(VERSION);
     write_recorded(recorded, &mut yaml);
@@ -63,6 +64,9 @@ pub(in crate::cassette) fn header(header: &Header, out: &mut String) {
             yaml.flow().text("tool", &tool.tool).plain("requests", tool.requests).end();
         });
     }
+    if let Some(replayed) = replayed {
+        write_replayed(replayed, &mut yaml);
+    }
 }
 
 fn write_recorded(recorded: &Recorded, yaml: &mut Emitter<'_>) {
@@ -77,7 +81,7 @@ fn write_recorded(recorded: &Recorded, yaml: &mut Emitter<'_>) {
 
 /// Appends the text of one document, without any `---`.
 pub(in crate::cassette) fn write_interaction(interaction: &Interaction, out: &mut String) {
-    let Exchange { number, session, actor, connection, at, took, request, outcome, inferred } = &interaction.exchange;
+    let Exchange { number, session, actor, connection, at, took, request, outcome, inferred, answered } = &interaction.exchange;
     let mut yaml = Emitter::new(out);
     yaml.name("interaction").plain(number);
     yaml.name("session").plain(session);
@@ -92,6 +96,9 @@ pub(in crate::cassette) fn write_interaction(interaction: &Interaction, out: &mu
     yaml.name("kind").plain(interaction.kind);
     if *inferred {
         yaml.name("inferred").plain(true);
+    }
+    if let Some(answered) = answered {
+        write_answer(answered, &mut yaml);
     }
     yaml.name("request").begin();
     write_request(request, &mut yaml);

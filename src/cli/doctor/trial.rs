@@ -3,8 +3,8 @@
 
 use crate::cli::session::{Given, Lab};
 use crate::cli::{CliError, Exit};
-use crate::exchange::{Captured, Failure, Trouble};
-use crate::proxy::{Answer, Body, Captures, Local, Peer, Received};
+use crate::exchange::{Captured, Trouble};
+use crate::proxy::{Answer, Body, Captures, Connection, Local, NoAnswer, Peer, Received};
 use crate::runner::doctor::{Client, Finding, NOT_INSTALLED, Probe, Runtime, Severity, Version, claude_configuration, probes};
 use crate::runner::{Ended, Environment, Home, Launch, OwnTerminal, Screen};
 use crate::upstream::RequestBody;
@@ -170,7 +170,7 @@ async fn read(mut printed: DuplexStream) -> String {
 struct SelfTest;
 
 impl Local for SelfTest {
-    fn answer(&self, _: Peer, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Failure>> {
+    fn answer(&self, _: Peer, _: Arc<Connection>, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, NoAnswer>> {
         let mut response = Response::new(Body::from("authtape: the self-test came through\n".to_owned()));
         // A client that speaks MCP is to learn at once that nobody does here.
         if request.method() != Method::GET {

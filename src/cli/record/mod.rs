@@ -3,7 +3,7 @@
 
 mod summary;
 
-use super::session::{Lab, Started, Writer, Written, client, output};
+use super::session::{Lab, ReverseOptions, Started, Writer, Written, client, output};
 use super::shared::{ClientOptions, NetworkOptions};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Existing, Header, PartFile, Recorded};
@@ -41,6 +41,8 @@ pub struct RecordArguments {
     #[command(flatten)]
     network: NetworkOptions,
     #[command(flatten)]
+    reverse: ReverseOptions,
+    #[command(flatten)]
     client: ClientOptions,
     /// The client and its arguments
     #[arg(last = true, value_name = "COMMAND")]
@@ -60,6 +62,7 @@ pub fn run(arguments: &RecordArguments, terminal: &mut Terminal) -> Result<Exit,
     output::check(&arguments.output, existing, arguments.raw)?;
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
+    arguments.reverse.check(None)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     let runtime = runtime.map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot start: {error}")))?;
     runtime.block_on(record(arguments, &caller, existing, terminal))
@@ -76,21 +79,28 @@ async fn record(arguments: &RecordArguments, caller: &Environment, existing: Exi
     let upstream = Upstream::new(arguments.network.upstream(caller)?);
     let strangers = Peer::client(arguments.client.last_session());
     let (lab, captures) = Lab::open(arguments.network.listen, Answer::Upstream(Box::new(upstream)), strangers, caller).await?;
+    let mut reversed = arguments.reverse.open(&lab, &[], terminal).await?;
     let header = header_of(arguments);
     let part = PartFile::create(&arguments.output, &header, existing).map_err(|error| output::explain(&error))?;
     let policy = if arguments.raw { Policy::Raw } else { Policy::Recording };
     let writer = Writer::start(part, captures, policy, lab.started())?;
     let ended = match arguments.command.split_first() {
         Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &writer.opened(), terminal).await,
-        None => client::serve(&arguments.client, &lab, &writer, terminal).await,
+        None => client::serve(&arguments.client, &lab, Some(&writer), &mut reversed, terminal).await,
     };
-    let started = lab.started();
+    let (started, limits) = (lab.started(), lab.reverse().limits());
     lab.close().await;
-    let sessions = ended.as_ref().map(|started| started.sessions.clone()).unwrap_or_default();
-    let written = writer.finish(Header { sessions, ..header });
-    let Started { ended, notes, .. } = ended?;
-    let written = written?;
+    let Started { ended, notes, sessions } = match ended {
+        Ok(started) => started,
+        Err(error) => {
+            // Why there was no client says more than what became of the file.
+            let _ = writer.give_up(header);
+            return Err(error);
+        }
+    };
+    let written = writer.finish(Header { sessions, ..header })?;
     summary::print(&arguments.output, &written, started.elapsed(), terminal);
+    reversed.report(&limits, terminal);
     notes.iter().for_each(|note| terminal.warning(note));
     if arguments.raw {
         terminal.warning("this file holds live secrets and must not be shared; keep *.raw.yaml* out of git");
@@ -112,6 +122,7 @@ fn header_of(arguments: &RecordArguments) -> Header {
         sessions: Vec::new(),
         passed: Vec::new(),
         tools: Vec::new(),
+        replayed: None,
     }
 }
 

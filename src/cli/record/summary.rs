@@ -2,7 +2,7 @@
 
 use crate::cli::Terminal;
 use crate::cli::session::{Troubles, Written};
-use crate::cli::terminal::{DIM, GOOD, harmless};
+use crate::cli::terminal::{DIM, GOOD, WARN, harmless, one_line, quoted};
 use crate::protocol::Kind;
 use crate::record::Tally;
 use std::fmt::Write;
@@ -28,6 +28,7 @@ pub fn print(path: &Path, written: &Written, took: Duration, terminal: &mut Term
     print_kinds(tally, terminal);
     print_passed(tally, terminal);
     Troubles { events: tally.events.clone(), count: tally.event_count }.print("; `authtape show` lists them", terminal);
+    print_failures(tally, terminal);
     print_next(path, tally, terminal);
 }
 
@@ -74,11 +75,32 @@ fn print_passed(tally: &Tally, terminal: &mut Terminal) {
     }
 }
 
+/// Requests that no server answered, and bodies that are not whole.
+fn print_failures(tally: &Tally, terminal: &mut Terminal) {
+    if !tally.failed.is_empty() {
+        terminal.talk(format_args!("\n{WARN}no answer from{WARN:#}:"));
+        let mut failed: Vec<_> = tally.failed.iter().collect();
+        failed.sort_by_key(|(_, requests)| std::cmp::Reverse(**requests));
+        for ((host, reason), requests) in failed.iter().take(NAMED) {
+            terminal.talk(format_args!("  {requests:>6}  {}: {}", one_line(host), one_line(reason)));
+        }
+        if failed.len() > NAMED {
+            terminal.talk(format_args!("          and {} more", failed.len() - NAMED));
+        }
+    }
+    if tally.cut > 0 {
+        let bodies = if tally.cut == 1 { "1 body is".to_owned() } else { format!("{} bodies are", tally.cut) };
+        terminal.talk(format_args!(
+            "\n{WARN}cut{WARN:#}: {bodies} longer than what is stored of one (8 MiB, less under load); the client got the whole"
+        ));
+    }
+}
+
 fn print_next(path: &Path, tally: &Tally, terminal: &mut Terminal) {
     terminal.talk("");
     if tally.exchanges() == 0 {
         terminal.error("nothing came through the proxy");
-        terminal.hint("does this client heed proxies at all? `authtape doctor -- CLIENT` says; one that runs already must be started anew");
+        terminal.hint("does this client heed proxies at all? `authtape doctor -- CLIENT` says; --reverse serves one that does not, one that runs already must be started anew");
         return;
     }
     let has = |test: fn(&Kind) -> bool| tally.stored.values().any(|kinds| kinds.keys().any(test));
@@ -88,7 +110,7 @@ fn print_next(path: &Path, tally: &Tally, terminal: &mut Terminal) {
     if !has(|kind| kind.is_mcp()) && !has(|kind| kind.is_token()) {
         terminal.hint("it holds no MCP traffic either; let the client use a server while it is recorded");
     }
-    terminal.talk(format_args!("next: authtape show {}", path.display()));
+    terminal.talk(format_args!("next: authtape show {}", quoted(path)));
 }
 
 fn counted(number: u64, noun: &str) -> String {

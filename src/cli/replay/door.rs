@@ -1,10 +1,12 @@
 //! The player behind the proxy: requests become plain data, its replies are performed. Reads the clock for it; dials nothing.
 
 use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Request as PlainRequest, Stage, Version};
+use crate::fault::Fired;
 use crate::model::Moment;
-use crate::proxy::{AtEnd, Body, Local, Peer, perform};
-use crate::replay::{Account, Player};
+use crate::proxy::{AtEnd, Body, Connection, Local, NoAnswer, Peer, perform};
+use crate::replay::{Account, Player, Policies};
 use crate::upstream::RequestBody;
+use crate::useragent::Plan;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::request::Parts;
@@ -26,6 +28,21 @@ impl Door {
         Self { player: Arc::new(Mutex::new(player)) }
     }
 
+    /// How often each fault fired.
+    pub fn fired(&self) -> Vec<Fired> {
+        locked(&self.player).fired().collect()
+    }
+
+    /// What becomes of redirects back to clients.
+    pub fn plan(self: Arc<Self>) -> Plan {
+        Arc::new(move |delivery| drop(locked(&self.player).deliver(delivery)))
+    }
+
+    /// What decides where servers differ.
+    pub fn policies(&self) -> Vec<Policies> {
+        locked(&self.player).policies().to_vec()
+    }
+
     /// What happened so far.
     pub fn account(&self) -> Account {
         locked(&self.player).account().clone()
@@ -33,17 +50,26 @@ impl Door {
 }
 
 impl Local for Door {
-    fn answer(&self, peer: Peer, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Failure>> {
+    fn answer(
+        &self,
+        peer: Peer,
+        connection: Arc<Connection>,
+        request: Request<RequestBody>,
+    ) -> BoxFuture<'_, Result<Response<Body>, NoAnswer>> {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = whole(body).await?;
             let request = plain(&parts, body);
             let answered = locked(&self.player).answer(&request, peer.session, real_time());
+            let by = answered.by();
             let at_end = answered.open.map(|stream| {
                 let player = Arc::clone(&self.player);
                 Box::new(move || locked(&player).stream_closed(&stream)) as AtEnd
             });
-            Ok(perform(answered.reply, at_end))
+            let mut response = perform(answered.reply, connection, at_end).await?;
+            // The recording shows it.
+            response.extensions_mut().insert(by);
+            Ok(response)
         })
     }
 }

@@ -11,9 +11,8 @@ const NAMED: usize = 8;
 pub fn in_short(seen: Option<&Report>) -> String {
     let Some(report) = seen else { return format!("{WARN}sockets not watched{WARN:#}") };
     match report.upstream_connections() {
-        0 => format!("{GOOD}nothing dialled{GOOD:#}"),
-        1 => format!("{BAD}1 dial around the proxy{BAD:#}"),
-        count => format!("{BAD}{count} dials around the proxy{BAD:#}"),
+        0 => format!("{GOOD}upstream connections: 0{GOOD:#}"),
+        count => format!("{BAD}upstream connections: {count}{BAD:#}"),
     }
 }
 

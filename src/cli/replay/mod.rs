@@ -2,17 +2,22 @@
 //! things; `door` is what answers in this process, `hermetic` what the sockets say, `summary` the last screen. Nothing here can dial.
 
 mod door;
+mod faults;
 mod hermetic;
+mod run;
 mod script;
 mod summary;
 
-use super::session::{Gathering, Lab, Started, Troubles, Writer, client, output};
+use super::session::{Gathering, Lab, ReverseOptions, Started, Troubles, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
-use crate::cassette::{Cassette, Existing, Header, PartFile, Recorded};
+use crate::cassette::{Cassette, Existing, Header, PartFile, Warning, part_path};
+use crate::fault::Fired;
 use crate::keys::KeyRing;
 use crate::proxy::{Answer, Captures, Peer};
+use crate::record::OpenedUrl;
 use crate::replay::{Account, Adoption, Player, PlayerOptions};
+use crate::reply::Pace;
 use crate::runner::isolation::{self, IsolationError};
 use crate::runner::sockets::{Earlier, Report, Watch};
 use crate::runner::{Ended, Environment};
@@ -22,17 +27,22 @@ use door::Door;
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 /// Replay a cassette to a client, with no network
 ///
 /// Starts the client behind a local HTTPS intercepting proxy that answers in place of the recorded servers: registration, login,
 /// tokens and sessions are made anew and demanded back, MCP calls get their recorded answers. Nothing is dialled. The client has a
-/// throwaway home, so nothing that happens reaches your own credentials. Exits with the client's code; with 1 when a request was
-/// not on the tape, nothing came through, an MCP server of the tape got no request, or something was dialled around the proxy.
+/// throwaway home, so nothing that happens reaches your own credentials. Without a command it serves until Ctrl-C: `authtape env`
+/// prints the variables for clients that you start yourself.
+///
+/// Exit codes: the client's own, but 1 when a request was not on the tape (a miss), nothing came through, an MCP server of the tape
+/// got no request, something was dialled around the proxy, or --strict finds a host that is not on the tape. Before the client
+/// starts: 2 usage, 3 the cassette is broken, 125 authtape failed, 126 or 127 the client cannot be started. 124: --timeout ended it.
 #[derive(Debug, Args)]
 #[command(
     mut_arg("user_agent", |arg| {
@@ -42,8 +52,10 @@ use std::time::Duration;
     }),
     mut_arg("home", |arg| arg.default_value("temp")),
     mut_arg("timeout", |arg| arg.default_value("120s")),
-    after_help = "Examples:
-  authtape replay login.yaml -- claude mcp list
+    after_help = "Examples, the first two with the tapes of the repository:
+  authtape replay cassettes/tool-fails.yaml -- authtape client https://mcp.ts.test/mcp --list
+  authtape replay cassettes/ts-v1-session.yaml -- authtape client https://mcp.ts.test/mcp --list
+  authtape replay login.yaml -o run.yaml           # serve, and record; in a second terminal: authtape env
   authtape replay linear.yaml --pty --setup 'claude mcp add --transport http linear https://mcp.linear.app/mcp' \\
     -- claude mcp login linear
   authtape replay linear.yaml --pty --setup 'claude mcp add …' --setup 'claude mcp login linear' \\
@@ -53,7 +65,7 @@ pub struct ReplayArguments {
     /// The cassette to replay
     #[arg(value_name = "FILE")]
     cassette: PathBuf,
-    /// Record what the client does into this cassette
+    /// Record what the client does into this cassette, and what answered each request
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace that cassette if it is there
@@ -68,9 +80,18 @@ pub struct ReplayArguments {
     /// Issue the same values in each replay with this number; tokens that are signed differ all the same
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Let recorded waits take place: real, or N times as fast; without it they are skipped
+    #[arg(long, value_name = "N|real", value_parser = speed)]
+    speed: Option<NonZeroU32>,
     /// Refuse every credential that was not issued here, even where the tape begins logged in
     #[arg(long)]
     no_adopt: bool,
+    /// Break something: NAME, or NAME:KEY=VALUE,… (repeatable; `authtape faults` lists them)
+    #[arg(long, value_name = "NAME[:KEY=VALUE,…]")]
+    fault: Vec<String>,
+    /// Fail when the client asks a host that is not on the tape
+    #[arg(long)]
+    strict: bool,
     /// What the model does, as a script; without it, the tape's first tool call of each server, then a few words
     #[arg(long, value_name = "FILE")]
     assistant: Option<PathBuf>,
@@ -81,13 +102,22 @@ pub struct ReplayArguments {
     #[arg(long)]
     isolate: bool,
     #[command(flatten)]
+    reverse: ReverseOptions,
+    #[command(flatten)]
     client: ClientOptions,
     /// The client and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
-/// Replays until the client ends.
+impl ReplayArguments {
+    /// True where a client gets the terminal.
+    pub fn starts_a_client(&self) -> bool {
+        !self.command.is_empty()
+    }
+}
+
+/// Replays until the client ends or, without one, until Ctrl-C.
 pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit, CliError> {
     let existing = if arguments.force { Existing::Replace } else { Existing::Refuse };
     check(arguments)?;
@@ -96,7 +126,10 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     }
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
-    let player = player(arguments, terminal)?;
+    let faults = faults::armed(&arguments.fault, arguments.expires_in)?;
+    let mut player = player(arguments, terminal)?;
+    player.arm(faults, arguments.client.last_session()).map_err(|error| faults::refused(&error))?;
+    arguments.reverse.check(Some(&player.origins()))?;
     if arguments.isolate {
         // Before the first thread.
         isolation::enter().map_err(|error| not_isolated(&error))?;
@@ -120,14 +153,20 @@ fn check(arguments: &ReplayArguments) -> Result<(), CliError> {
 }
 
 fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player, CliError> {
-    let cassette = Cassette::load(&arguments.cassette).map_err(|error| CliError::cassette(&error))?;
-    if !cassette.warnings.is_empty() {
-        terminal.warning(format_args!("{} is not finished; what it holds is replayed", arguments.cassette.display()));
+    let part = part_path(&arguments.cassette);
+    let path = if !arguments.cassette.exists() && part.exists() { &part } else { &arguments.cassette };
+    let cassette = Cassette::load(path).map_err(|error| CliError::cassette(&error))?;
+    for warning in &cassette.warnings {
+        match warning {
+            Warning::Unfinished => terminal.warning(format_args!("{} is not finished; what it holds is replayed", path.display())),
+            other => terminal.warning(format_args!("{}: {other}", path.display())),
+        }
     }
     let script = arguments.assistant.as_deref().map(script::load).transpose()?;
     let options = PlayerOptions {
         script,
         expires_in: arguments.expires_in.map(Duration::from_secs),
+        pace: arguments.speed.map_or(Pace::Skipped, Pace::Times),
         adoption: if arguments.no_adopt { Adoption::None } else { Adoption::First },
     };
     let player = Player::new(cassette, seed(arguments)?, &options);
@@ -156,24 +195,28 @@ async fn replay(
     let earlier = Earlier::now();
     let (lab, captures) =
         Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
+    let lab = lab.with_plan(Arc::clone(&door).plan());
+    let servers: Vec<String> = door.account().untouched().map(str::to_owned).collect();
+    let mut reversed = arguments.reverse.open(&lab, &servers, terminal).await?;
     let watch = Watch::start(&earlier, lab.markers(arguments.client.last_session()));
-    let header = header_of(arguments);
+    let header = run::header(arguments, door.policies());
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
-    let (program, rest) = arguments.command.split_first().ok_or_else(|| own(&"no command"))?;
-    let opened = match &sink {
-        Sink::File(writer) => writer.opened(),
-        Sink::Nothing(_) => channel().0,
+    let ended = match arguments.command.split_first() {
+        Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &sink.opened(), terminal).await,
+        None => client::serve(&arguments.client, &lab, sink.writer(), &mut reversed, terminal).await,
     };
-    let ended = client::run_all(program, rest, &arguments.client, &lab, &opened, terminal).await;
+    let limits = lab.reverse().limits();
     let seen = watch.and_then(|watch| watch.stop(&lab.callbacks()));
     lab.close().await;
-    let sessions = ended.as_ref().map(|started| started.sessions.clone()).unwrap_or_default();
-    let troubles = sink.finish(Header { sessions: sessions.clone(), ..header })?;
-    let Started { ended, .. } = ended.inspect_err(|_| hermetic::print(seen.as_ref(), terminal))?;
-    let account = door.account();
-    summary::print(&arguments.cassette, arguments.output.as_deref(), &account, &sessions, seen.as_ref(), terminal);
+    let (account, fired) = (door.account(), door.fired());
+    let header = run::finished(header, &account, seen.as_ref());
+    let (ended, troubles) = sink.finish(header, ended).inspect_err(|_| hermetic::print(seen.as_ref(), terminal))?;
+    summary::print(arguments, &account, &ended.sessions, seen.as_ref(), terminal);
+    faults::print(&fired, terminal);
     troubles.print("", terminal);
-    Ok(exit_of(ended, &account, seen.as_ref()))
+    reversed.report(&limits, terminal);
+    ended.notes.iter().for_each(|note| terminal.warning(note));
+    Ok(exit_of(ended.ended, &account, arguments.strict, seen.as_ref(), &fired))
 }
 
 /// Where the exchanges of a replay go.
@@ -191,44 +234,55 @@ impl Sink {
         Ok(Self::File(Box::new(Writer::start(part, captures, Policy::Recording, lab.started())?)))
     }
 
-    /// Finishes the file, once nothing more is captured. Gives what came and was no request.
-    fn finish(self, header: Header) -> Result<Troubles, CliError> {
+    fn writer(&self) -> Option<&Writer> {
         match self {
-            Self::File(writer) => {
-                let tally = writer.finish(header)?.tally;
-                Ok(Troubles { events: tally.events, count: tally.event_count })
+            Self::File(writer) => Some(writer),
+            Self::Nothing(_) => None,
+        }
+    }
+
+    fn opened(&self) -> Sender<OpenedUrl> {
+        self.writer().map_or_else(|| channel().0, Writer::opened)
+    }
+
+    /// Finishes the file, once nothing more is captured. Gives what came and was no request.
+    fn finish(self, header: Header, ended: Result<Started, CliError>) -> Result<(Started, Troubles), CliError> {
+        match (self, ended) {
+            (Self::File(writer), Ok(started)) => {
+                let tally = writer.finish(Header { sessions: started.sessions.clone(), ..header })?.tally;
+                Ok((started, Troubles { events: tally.events, count: tally.event_count }))
             }
-            Self::Nothing(gathering) => Ok(gathering.finish()),
+            (Self::File(writer), Err(error)) => {
+                // Why there was no client says more than what became of the file.
+                let _ = writer.give_up(header);
+                Err(error)
+            }
+            (Self::Nothing(gathering), ended) => {
+                let troubles = gathering.finish();
+                Ok((ended?, troubles))
+            }
         }
     }
 }
 
-fn header_of(arguments: &ReplayArguments) -> Header {
-    Header {
-        recorded: Recorded {
-            at: jiff::Timestamp::now(),
-            with: concat!("authtape ", env!("CARGO_PKG_VERSION")).to_owned(),
-            client: client::shown(&arguments.command),
-            client_version: None,
-        },
-        scrubbed: None,
-        finished: false,
-        raw: false,
-        sessions: Vec::new(),
-        passed: Vec::new(),
-        tools: Vec::new(),
-    }
-}
-
 /// 1 for what may not pass unseen, whatever the client returned; else the client's own code.
-fn exit_of(ended: Option<Ended>, account: &Account, seen: Option<&Report>) -> Exit {
+fn exit_of(ended: Option<Ended>, account: &Account, is_strict: bool, seen: Option<&Report>, fired: &[Fired]) -> Exit {
+    let is_missed = account.missed > 0 || account.requests == 0 || account.untouched().next().is_some();
     match ended {
         Some(Ended::TimedOut) => Exit::TIMEOUT,
         _ if hermetic::is_left(seen) => Exit::FINDINGS,
-        _ if account.missed > 0 || account.requests == 0 || account.untouched().next().is_some() => Exit::FINDINGS,
-        _ if account.assistance.missing().next().is_some() => Exit::FINDINGS,
+        _ if is_missed || (is_strict && !account.elsewhere.is_empty()) => Exit::FINDINGS,
+        _ if account.assistance.missing().next().is_some() || faults::lies_idle(fired) => Exit::FINDINGS,
         Some(ended) => Exit(ended.exit_code()),
         None => Exit::OK,
+    }
+}
+
+/// `real`, or how many times as fast.
+fn speed(text: &str) -> Result<NonZeroU32, String> {
+    match text {
+        "real" => Ok(NonZeroU32::MIN),
+        _ => text.parse().map_err(|_| "expected real, or a whole number such as 10 for ten times as fast".to_owned()),
     }
 }
 

@@ -4,8 +4,8 @@ use super::lab::{Clock, Lab};
 use crate::cassette::Session;
 use crate::cli::shared::{ClientOptions, Who};
 use crate::cli::{CliError, Exit};
-use crate::exchange::Actor;
-use crate::proxy::Peer;
+use crate::exchange::{Actor, Captured};
+use crate::proxy::{Peer, Reverse};
 use crate::record::OpenedUrl;
 use crate::runner::{Ended, Environment, Home, NoProxy, Variables, claude, interception};
 use crate::useragent::{
@@ -93,9 +93,13 @@ impl Attended {
         let openers = shim.folder().to_owned();
         let means = means(number, options, lab).await?;
         let (sender, visits) = mpsc::unbounded_channel();
+        let reverse = lab.reverse();
+        reverse.begin_session(number);
+        let real_url = Arc::clone(&reverse);
+        let agent = Agent::new(means, options.open.into()).knowing(Arc::new(move |url| real_url.opened(url)));
         let leaving = CancellationToken::new();
-        let agent = tokio::spawn(Agent::new(means, options.open.into()).attend(shim, sender, leaving.clone()));
-        let visits = tokio::spawn(note_visits(visits, opened.clone(), lab.clock()));
+        let agent = tokio::spawn(agent.attend(shim, sender, leaving.clone()));
+        let visits = tokio::spawn(note_visits(visits, opened.clone(), lab.clock(), reverse));
         Ok(Self { number, environment, interception, openers, agent, leaving, visits })
     }
 
@@ -149,11 +153,17 @@ impl Attended {
 const NOTES: usize = 16;
 
 /// Tells the recorder of URLs that the person's own browser shows, and gathers what a person should know of the others.
-async fn note_visits(mut visits: mpsc::UnboundedReceiver<Visit>, opened: Sender<OpenedUrl>, clock: Clock) -> Vec<String> {
+async fn note_visits(
+    mut visits: mpsc::UnboundedReceiver<Visit>,
+    opened: Sender<OpenedUrl>,
+    clock: Clock,
+    reverse: Arc<Reverse>,
+) -> Vec<String> {
     let mut notes = Vec::new();
     while let Some(visit) = visits.recv().await {
         notes.extend(said(&visit).filter(|_| notes.len() < NOTES));
         if matches!(visit.end, VisitEnd::Shown(_)) {
+            reverse.note_shown_elsewhere(&visit.opened.url);
             let (number, at) = clock.reserve(2);
             let _ = opened.send(OpenedUrl { number, at, session: visit.opened.session, url: visit.opened.url });
         }
@@ -177,6 +187,7 @@ fn said(visit: &Visit) -> Option<String> {
             format!("the login leads back to {}://{}, which is not this machine", url.scheme(), url.host_str().unwrap_or_default())
         }
         VisitEnd::Delivered(Delivered::Refused(reason)) => format!("the client did not take its callback: {reason}"),
+        VisitEnd::Dropped => "a callback was dropped on purpose".to_owned(),
         VisitEnd::NotShown(reason) => format!("no browser opened: {reason}"),
         VisitEnd::NobodyCame => "a URL was opened and nobody came (--user-agent none)".to_owned(),
         _ => return None,
@@ -197,10 +208,21 @@ async fn means(session: u32, options: &ClientOptions, lab: &Lab) -> Result<Means
                 let (number, at) = clock.reserve(1);
                 Mark { number, connection: 0, at }
             });
-            let report = Box::new(move |captured| sink.send(captured));
-            Means::Auto { walker, sink: Arc::new(CallbackSink { begin, report }) }
+            let reverse = lab.reverse();
+            let report = Box::new(move |captured| sink.send(as_recorded(&reverse, captured)));
+            Means::Auto { walker, sink: Arc::new(CallbackSink { begin, report }), plan: lab.plan() }
         }
     })
+}
+
+/// A callback with the real name of its issuer, whatever the client knows it by.
+fn as_recorded(reverse: &Reverse, mut captured: Captured) -> Captured {
+    if let Captured::Exchange(callback) = &mut captured
+        && let Some(url) = reverse.recorded(&callback.request.url)
+    {
+        callback.request.url = url;
+    }
+    captured
 }
 
 /// A browser can show no credential: it gets a port of its own.

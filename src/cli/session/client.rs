@@ -4,6 +4,7 @@
 use super::Writer;
 use super::attended::{self, Attended};
 use super::lab::Lab;
+use super::reverse::Reversed;
 use crate::cassette::Session;
 use crate::cli::shared::ClientOptions;
 use crate::cli::{CliError, Exit, Terminal};
@@ -15,8 +16,9 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 use tokio::io::AsyncWrite;
+use tokio::sync::watch;
 
 /// The sessions that ran and how the last one ended; `None` when we only served.
 pub struct Started {
@@ -31,13 +33,26 @@ pub struct Started {
 /// Looks for the program before anything is set up.
 ///
 /// # Errors
-/// It is not there, or cannot be executed; the browser that is asked for is not there.
+/// It is not there, or cannot be executed; the browser that is asked for is not there. Without a program: somebody serves already,
+/// or an option is given that only a program needs.
 pub fn check(command: &[OsString], options: &ClientOptions, caller: &Environment) -> Result<(), CliError> {
     match command.first() {
         Some(program) => program::find(program, caller).map(drop).map_err(|error| refused(&error)),
-        None => Ok(()),
+        None => check_serving(options, caller),
     }?;
     attended::check(options, caller)
+}
+
+fn check_serving(options: &ClientOptions, caller: &Environment) -> Result<(), CliError> {
+    for (name, is_given) in [("--setup", !options.setup.is_empty()), ("--pty", options.pty)] {
+        if is_given {
+            let message = format!("{name} is for a client that authtape starts, and no command is given");
+            return Err(CliError::new(Exit::USAGE, message).hint("put the client and its arguments behind --"));
+        }
+    }
+    let Ok(other) = ServingState::read(&ServingState::default_path(caller)) else { return Ok(()) };
+    let hint = "end that one, give the client behind --, or serve under another XDG_RUNTIME_DIR and ask for its variables there";
+    Err(CliError::new(Exit::USAGE, format_args!("process {} is serving already", other.pid)).hint(hint))
 }
 
 /// The command line as a cassette shows it: the program's base name and leading subcommands. The rest may hold anything.
@@ -111,33 +126,44 @@ pub async fn run_all(
     Ok(Started { sessions, ended: Some(ended), notes })
 }
 
-/// Serves until Ctrl-C for clients that are started elsewhere.
+/// Serves until Ctrl-C for clients that are started elsewhere. What they do goes to the writer, where there is one.
 ///
 /// # Errors
 /// The state file for `authtape env` cannot be written.
-pub async fn serve(options: &ClientOptions, lab: &Lab, writer: &Writer, terminal: &mut Terminal) -> Result<Started, CliError> {
+pub async fn serve(
+    options: &ClientOptions,
+    lab: &Lab,
+    writer: Option<&Writer>,
+    reversed: &mut Reversed,
+    terminal: &mut Terminal,
+) -> Result<Started, CliError> {
     let home = options.home()?;
     let mut stop = Stop::listen().map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot wait for Ctrl-C: {error}")))?;
-    let session = Attended::begin(1, options, &home, lab, &writer.opened()).await?;
+    let opened = writer.map_or_else(|| channel().0, Writer::opened);
+    let session = Attended::begin(1, options, &home, lab, &opened).await?;
     let state = ServingState {
         proxy: lab.proxy_url(Peer::client(1)),
         root: lab.root_file(),
         openers: Some(session.openers().to_owned()),
+        home: home.path().map(Path::to_owned),
         pid: std::process::id(),
     };
     let path = ServingState::default_path(&lab.caller);
     state.write(&path).map_err(|error| {
-        let message = format!("cannot write {}, where `authtape env` looks: {error}", path.display());
-        CliError::new(Exit::OWN_FAILURE, message).hint("is another `authtape record` serving already?")
+        CliError::new(Exit::OWN_FAILURE, format_args!("cannot write {}, where `authtape env` looks: {error}", path.display()))
     })?;
-    terminal.talk(format_args!("serving on {}; Ctrl-C ends the recording", lab.proxy().address()));
-    terminal.talk("in another terminal, before you start the client:  eval \"$(authtape env)\"");
-    let mut trouble = writer.trouble();
+    terminal.talk(format_args!("serving on {}; Ctrl-C ends it", lab.proxy().address()));
+    terminal.talk("in another terminal, before you start a client:  eval \"$(authtape env)\"");
+    if home.path().is_some() {
+        terminal.talk("clients that are started there get a home of their own: your credentials are not in it");
+    }
+    let mut trouble = writer.map(Writer::trouble);
     loop {
         tokio::select! {
             () = stop.asked() => break,
-            changed = trouble.changed() => match changed {
-                Ok(()) => say_trouble(trouble.borrow_and_update().as_deref(), terminal),
+            () = reversed.changed() => reversed.announce(terminal),
+            changed = next(&mut trouble) => match changed {
+                Ok(text) => say_trouble(text.as_deref(), terminal),
                 // The writer is gone: nothing more will be recorded.
                 Err(_) => break,
             },
@@ -146,6 +172,13 @@ pub async fn serve(options: &ClientOptions, lab: &Lab, writer: &Writer, terminal
     state.remove(&path);
     let notes = session.leave().await;
     Ok(Started { sessions: Vec::new(), ended: None, notes })
+}
+
+/// The next trouble of the writer; never where nothing is written.
+async fn next(trouble: &mut Option<watch::Receiver<Option<String>>>) -> Result<Option<String>, watch::error::RecvError> {
+    let Some(trouble) = trouble else { return std::future::pending().await };
+    trouble.changed().await?;
+    Ok(trouble.borrow_and_update().clone())
 }
 
 fn say_trouble(trouble: Option<&str>, terminal: &mut Terminal) {

@@ -3,10 +3,11 @@
 
 use crate::cli::{CliError, Exit};
 use crate::proxy::{
-    Admission, Answer, CaptureSink, Captures, Credential, Deadlines, Numbers, Options, Peer, Root, Running, capture, serve,
+    Admission, Answer, CaptureSink, Captures, Credential, Deadlines, Numbers, Options, Peer, Reverse, Root, Running, capture, serve,
 };
 use crate::runner::sockets::Callbacks;
 use crate::runner::{Bundles, Environment, claude};
+use crate::useragent::Plan;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ pub struct Lab {
     callbacks: Callbacks,
     started: Instant,
     shutdown: CancellationToken,
+    plan: Option<Plan>,
 }
 
 impl Lab {
@@ -54,7 +56,7 @@ impl Lab {
     /// An address that is taken or not loopback, a temporary folder that cannot be made.
     pub async fn open(address: SocketAddr, answer: Answer, strangers: Peer, caller: &Environment) -> Result<(Self, Captures), CliError> {
         let started = Instant::now();
-        let listener = listen(address).await?;
+        let listener = listen(address, "--listen").await?;
         let own = |error: &dyn std::fmt::Display| CliError::new(Exit::OWN_FAILURE, format_args!("cannot prepare the run: {error}"));
         let root = Root::for_run().map_err(|error| own(&error))?;
         let credential = Credential::generate().map_err(|error| own(&error))?;
@@ -77,8 +79,19 @@ impl Lab {
         };
         let proxy = serve(listener, options, &shutdown).map_err(|error| own(&error))?;
         let caller = caller.clone();
-        let lab = Self { caller, bundles, root: pem, folder, credential, proxy, sink, callbacks: Callbacks::default(), started, shutdown };
+        let callbacks = Callbacks::default();
+        let lab = Self { caller, bundles, root: pem, folder, credential, proxy, sink, callbacks, started, shutdown, plan: None };
         Ok((lab, captures))
+    }
+
+    /// Lets this change what becomes of redirects back to clients.
+    pub fn with_plan(self, plan: Plan) -> Self {
+        Self { plan: Some(plan), ..self }
+    }
+
+    /// What changes redirects back to clients.
+    pub fn plan(&self) -> Option<Plan> {
+        self.plan.clone()
     }
 
     /// The start of the run.
@@ -126,6 +139,11 @@ impl Lab {
         Clock { numbers: self.proxy.numbers(), started: self.started }
     }
 
+    /// The reverse listeners.
+    pub fn reverse(&self) -> Arc<Reverse> {
+        self.proxy.reverse()
+    }
+
     /// The proxy.
     pub fn proxy(&self) -> &Running {
         &self.proxy
@@ -138,7 +156,8 @@ impl Lab {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
+/// Binds an address of this machine that an option names.
+pub(super) async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, CliError> {
     if !address.ip().is_loopback() {
         let message = format!("{address} is not a loopback address: the proxy sees secrets and is for this machine alone");
         return Err(CliError::new(Exit::USAGE, message).hint("--listen 127.0.0.1:8080"));
@@ -148,6 +167,6 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
             io::ErrorKind::AddrInUse => format!("port {} of {} is taken", address.port(), address.ip()),
             _ => format!("cannot listen on {address}: {error}"),
         };
-        CliError::new(Exit::USAGE, message).hint("choose another port, or leave --listen out for a free one")
+        CliError::new(Exit::USAGE, message).hint(format_args!("choose another port with {option}; port 0 is any free one"))
     })
 }

@@ -1,16 +1,18 @@
 //! What `record` and `replay` share around a client: `output` (is the path good), `lab` (proxy, certificates, folder of the run),
-//! `writer` (captures to file), `troubles` (connections without a request), `attended` (what a client process is given, and who attends its openers) and `client` (one
-//! client process).
+//! `reverse` (URLs for clients that ignore proxies), `writer` (captures to file), `troubles` (connections without a request),
+//! `attended` (what a client process is given, and who attends its openers) and `client` (one client process).
 
 mod attended;
 pub mod client;
 mod lab;
 pub mod output;
+mod reverse;
 mod troubles;
 mod writer;
 
 pub use attended::Given;
 pub use client::Started;
 pub use lab::Lab;
+pub use reverse::ReverseOptions;
 pub use troubles::{Gathering, Troubles};
 pub use writer::{Writer, Written};

@@ -12,12 +12,16 @@ use std::path::Path;
 /// not say that it is raw.
 pub fn check(path: &Path, existing: Existing, raw: bool) -> Result<(), CliError> {
     let shown = path.display();
-    if path.file_name().is_none() || path.is_dir() {
+    if path.as_os_str() == "-" {
+        let message = "-o -: a cassette is finished in place, which no pipe can be";
+        return Err(usage(message).hint("name a file: -o login.yaml; `authtape show` prints it, --format json for programs"));
+    }
+    if path.file_name().is_none() || path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(usage(format_args!("{shown} is a folder, not a file")).hint("name a file: -o login.yaml"));
     }
     if raw && !path.to_string_lossy().ends_with(".raw.yaml") {
         let hint = format!("-o {}", path.with_extension("raw.yaml").display());
-        return Err(usage("a raw recording holds secrets, so its name must end in .raw.yaml (ignored by git)").hint(hint));
+        return Err(usage("a raw recording holds secrets, so its name must end in .raw.yaml, which git can be told to ignore").hint(hint));
     }
     if existing == Existing::Refuse {
         if path.exists() {

@@ -81,16 +81,32 @@ impl Writer {
         self.trouble.clone()
     }
 
+    /// Ends a recording whose client could not be run. One of nothing is taken back: what it would have replaced stays.
+    ///
+    /// # Errors
+    /// As for [`Writer::finish`].
+    pub fn give_up(self, header: Header) -> Result<(), CliError> {
+        let work = self.work()?;
+        let is_empty = work.recorder.tally().exchanges() == 0 && work.recorder.tally().event_count == 0;
+        if is_empty {
+            work.part.discard();
+            return Ok(());
+        }
+        work.finish(header).map(drop)
+    }
+
     /// Waits until everything captured is written, and finishes the file.
     ///
     /// # Errors
     /// The file could not be finished; the part stays and says so.
     pub fn finish(self, header: Header) -> Result<Written, CliError> {
+        self.work()?.finish(header)
+    }
+
+    fn work(self) -> Result<Work, CliError> {
         self.ending.store(true, Ordering::Release);
-        let Ok(work) = self.thread.join() else {
-            return Err(CliError::new(Exit::OWN_FAILURE, "the writer stopped unexpectedly; what it wrote is in the .part file"));
-        };
-        work.finish(header)
+        let stopped = |_| CliError::new(Exit::OWN_FAILURE, "the writer stopped unexpectedly; what it wrote is in the .part file");
+        self.thread.join().map_err(stopped)
     }
 }
 
@@ -166,13 +182,14 @@ impl Work {
             let message = format!("{} documents were lost while {} could not be written", self.lost, part.display());
             return Err(CliError::new(Exit::OWN_FAILURE, message).hint("the rest is in that file; every command reads it"));
         }
-        let header = Header {
+        let mut header = Header {
             scrubbed: Some(Scrubbed { policy: counts.policy, secrets: counts.secrets, personal: counts.personal }).filter(|_| !header.raw),
             passed: passed(&tally),
             tools: tools(&tally),
             recorded: Recorded { client_version: tally.client_version.clone(), ..header.recorded },
             ..header
         };
+        self.recorder.scrub_header(&mut header);
         let summary = self.part.finish(&header, &mut Finishing::new(&mut self.recorder)).map_err(|error| {
             let hint = format!("everything is in {}; every command reads it", part.display());
             CliError::new(Exit::OWN_FAILURE, format_args!("cannot finish the cassette: {error}")).hint(hint)

@@ -72,13 +72,14 @@ struct Feed {
 
 impl Feed {
     fn new(width: usize) -> Self {
-        Self { layout: Layout::growing(width), width, has_begun: false, interactions: 0, open: HashMap::new() }
+        Self { layout: Layout::growing(width, false), width, has_begun: false, interactions: 0, open: HashMap::new() }
     }
 
     fn lines(&mut self, header: Option<&Header>, is_over: bool, entries: Vec<Entry>) -> String {
         let mut text = String::new();
         if let Some(header) = header.filter(|_| !self.has_begun) {
             self.has_begun = true;
+            self.layout = Layout::growing(self.width, header.replayed.is_some());
             let state = if is_over { State::Still } else { State::Growing };
             text.push_str(&sentence(header, state, self.width));
             text.push('\n');

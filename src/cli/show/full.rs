@@ -4,7 +4,7 @@ use super::body::{lines, pair};
 use super::row::{Mood, what};
 use crate::cassette::{Interaction, stage_name};
 use crate::cli::terminal::{BAD, DIM, NAME, one_line};
-use crate::exchange::{Actor, Exchange, Form, Headers, Outcome, Request, Response, Version};
+use crate::exchange::{Actor, AnsweredBy, Exchange, Form, Headers, Outcome, Request, Response, Version};
 use crate::protocol::query_of;
 use std::fmt::Write;
 
@@ -40,7 +40,32 @@ fn circumstances(exchange: &Exchange) -> String {
         line.push_str(", inferred from other interactions");
     }
     line.push('\n');
+    if let Some(answered) = &exchange.answered {
+        line.push_str(&answer(answered));
+    }
     line
+}
+
+/// What answered in place of the server. Interactions are those of the cassette.
+fn answer(answered: &AnsweredBy) -> String {
+    let (who, reasons) = match answered {
+        AnsweredBy::Tape { interaction } => (format!("answered by the cassette, interaction {interaction}"), [].as_slice()),
+        AnsweredBy::Model { like: Some(like), reasons } => {
+            (format!("answered by the model, as interaction {like} looks"), reasons.as_slice())
+        }
+        AnsweredBy::Model { like: None, reasons } => ("answered by the model".to_owned(), reasons.as_slice()),
+        AnsweredBy::Assistant => ("answered by the assistant".to_owned(), [].as_slice()),
+        AnsweredBy::Fault => ("answered by a fault, in place of the servers".to_owned(), [].as_slice()),
+        AnsweredBy::Elsewhere => ("its host is not in the cassette".to_owned(), [].as_slice()),
+        AnsweredBy::Miss { nearest: Some(nearest), reasons } => {
+            (format!("{BAD}a miss{BAD:#}: nothing in the cassette answers it; nearest is interaction {nearest}"), reasons.as_slice())
+        }
+        AnsweredBy::Miss { nearest: None, reasons } => {
+            (format!("{BAD}a miss{BAD:#}: nothing in the cassette answers it"), reasons.as_slice())
+        }
+    };
+    let reasons = reasons.iter().map(|reason| format!("  {}\n", one_line(reason)));
+    format!("{DIM}*{DIM:#} {who}\n{}", reasons.collect::<String>())
 }
 
 fn asked(request: &Request) -> String {

@@ -30,6 +30,9 @@ pub(super) fn sentence(header: &Header, state: State, width: usize) -> String {
         format!("recorded {}", recorded.at.strftime("%Y-%m-%d %H:%M:%S UTC")),
         format!("with {}", one_line(&recorded.with)),
     ];
+    if let Some(replayed) = &header.replayed {
+        pieces.insert(1, format!("replay of {}", one_line(&replayed.cassette)));
+    }
     if let Some(scrubbed) = header.scrubbed {
         pieces.push(format!("{} replaced", counted(scrubbed.secrets.into(), "secret")));
         if scrubbed.personal > 0 {

@@ -4,6 +4,7 @@
 use super::call::Call;
 use super::full::version_name;
 use super::note::note_of;
+use super::run;
 use super::source::Source;
 use crate::cassette::{Header, Interaction, VERSION, ending_name, stage_name, trouble_name};
 use crate::cli::terminal::is_harmful;
@@ -62,7 +63,7 @@ fn header(header: &Header) -> Value {
         |each: &crate::cassette::Session| json!({"session": each.session, "client": each.client, "exit": each.exit, "signal": each.signal});
     let passed = |each: &crate::cassette::Passed| json!({"host": each.host, "kind": each.kind.name(), "requests": each.requests});
     let tool = |each: &crate::cassette::Tool| json!({"tool": each.tool, "requests": each.requests});
-    json!({
+    let mut document = json!({
         "authtape": VERSION,
         "recorded": {
             "at": recorded.at.to_string(),
@@ -76,7 +77,11 @@ fn header(header: &Header) -> Value {
         "sessions": header.sessions.iter().map(session).collect::<Vec<_>>(),
         "passed": header.passed.iter().map(passed).collect::<Vec<_>>(),
         "tools": header.tools.iter().map(tool).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(replayed) = &header.replayed {
+        document["replayed"] = run::replayed(replayed);
+    }
+    document
 }
 
 fn summary(source: &Source, interaction: &Interaction) -> Map<String, Value> {
@@ -100,12 +105,15 @@ fn summary(source: &Source, interaction: &Interaction) -> Map<String, Value> {
     add("url", exchange.request.url.clone().into());
     add("http", version_name(exchange.request.version).into());
     add("rpc", call.map_or(Value::Null, |call| json!({"method": call.method, "target": call.target})));
-    outcome(exchange, add);
+    outcome(exchange, &mut add);
+    if let Some(answered) = &exchange.answered {
+        add("answer", run::answer(answered));
+    }
     members.insert("note".to_owned(), note_of(interaction).into());
     members
 }
 
-fn outcome(exchange: &Exchange, mut add: impl FnMut(&str, Value) -> Option<Value>) {
+fn outcome(exchange: &Exchange, add: &mut impl FnMut(&str, Value) -> Option<Value>) {
     add("status", exchange.status().into());
     match &exchange.outcome {
         Outcome::Response(response) => {

@@ -17,11 +17,16 @@ pub(super) struct Layout {
     request: usize,
     status: usize,
     took: usize,
+    /// None where it is 0.
+    answer: usize,
     width: usize,
 }
 
 const STATUS: &str = "status";
 const TOOK: &str = "took";
+const ANSWER: &str = "answer";
+/// The widest answer that is likely: `model ~1234`.
+const WIDEST_ANSWER: usize = 11;
 
 impl Layout {
     /// The columns that suit these rows best.
@@ -35,15 +40,29 @@ impl Layout {
             request: widest(7, |row| request(row).width()),
             status: widest(STATUS.len(), |row| row.status.len()),
             took: widest(TOOK.len(), |row| row.took.len()),
+            answer: match widest(0, |row| row.answer.len()) {
+                0 => 0,
+                width => width.max(ANSWER.len()),
+            },
             width: width.max(NARROWEST),
         };
         layout.shared()
     }
 
-    /// Columns for rows that are still to come.
-    pub(super) fn growing(width: usize) -> Self {
+    /// Columns for rows that are still to come, with what answered them in the run of a replay.
+    pub(super) fn growing(width: usize, is_replay: bool) -> Self {
         let width = width.max(NARROWEST);
-        let layout = Self { number: 3, at: 6, session: 1, what: 0, request: 0, status: STATUS.len(), took: 6, width };
+        let layout = Self {
+            number: 3,
+            at: 6,
+            session: 1,
+            what: 0,
+            request: 0,
+            status: STATUS.len(),
+            took: 6,
+            answer: if is_replay { WIDEST_ANSWER } else { 0 },
+            width,
+        };
         let rest = layout.rest();
         // What was called says more than where: it gets the bigger part.
         let what = (rest * 9 / 16).min(44);
@@ -62,7 +81,8 @@ impl Layout {
 
     /// The room for the two columns of text.
     fn rest(&self) -> usize {
-        self.width.saturating_sub(self.indent() + 2 + 2 + self.status + 1 + self.took)
+        let answer = if self.answer > 0 { 2 + self.answer } else { 0 };
+        self.width.saturating_sub(self.indent() + 2 + 2 + self.status + 1 + self.took + answer)
     }
 
     /// Where the text begins.
@@ -73,8 +93,9 @@ impl Layout {
     /// The names of the columns.
     pub(super) fn heading(&self) -> String {
         let Self { number, at, session, what, request, status, took, .. } = self;
+        let answer = if self.answer > 0 { "  answer" } else { "" };
         format!(
-            "{DIM}{:>number$} {:>at$}  {:>session$}  {:<what$}  {:<request$}  {STATUS:<status$} {TOOK:>took$}{DIM:#}\n",
+            "{DIM}{:>number$} {:>at$}  {:>session$}  {:<what$}  {:<request$}  {STATUS:<status$} {TOOK:>took$}{answer}{DIM:#}\n",
             "#", "at", "s", "kind", "request"
         )
     }
@@ -90,6 +111,10 @@ impl Layout {
         if !row.status.is_empty() {
             let fill = self.status.saturating_sub(row.status.len());
             let _ = write!(line, "  {mood}{}{mood:#}{:fill$} {:>took$}", row.status, "", row.took, took = self.took);
+        }
+        if !row.answer.is_empty() {
+            let style = if row.answer.starts_with("MISS") { mood } else { DIM };
+            let _ = write!(line, "  {style}{}{style:#}", row.answer);
         }
         line.truncate(line.trim_end().len());
         line.push('\n');

@@ -10,15 +10,17 @@ mod json;
 mod layout;
 mod note;
 mod row;
+mod run;
 mod source;
 pub(in crate::cli) mod table;
 mod times;
 
 use super::format::Format;
+use super::terminal::quoted;
 use super::{CliError, Exit, Terminal};
 use clap::Args;
 use source::Source;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Show a cassette: all of it as a table, one interaction in full, or a recording as it grows
 ///
@@ -67,14 +69,6 @@ pub fn run(given: &ShowArguments, terminal: &mut Terminal) -> Result<Exit, CliEr
     let shows_state = given.format == Format::Human && given.number.is_none();
     source.warn(given.number, shows_state, terminal);
     Ok(Exit::OK)
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let is_plain = !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "/._-+=:@%,~".contains(c)) && !text.starts_with('-');
-    let text = if is_plain { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) };
-    super::terminal::one_line(&text)
 }
 
 /// A number with its noun.

@@ -2,7 +2,7 @@
 //! say about errors; does not judge.
 
 use crate::cassette::{Interaction, stage_name};
-use crate::exchange::{Content, End, Exchange, Outcome, Response};
+use crate::exchange::{AnsweredBy, Content, End, Exchange, Outcome, Response};
 use crate::protocol::{parse_challenges, query_of};
 use serde_json::Value;
 
@@ -14,7 +14,18 @@ pub(super) fn note_of(interaction: &Interaction) -> Option<String> {
         Outcome::Unseen => redirect_error(&exchange.request.url).into_iter().collect(),
         Outcome::Response(response) => [trouble(&response.body.end), error_of(exchange, response)].into_iter().flatten().collect(),
     };
-    (!parts.is_empty()).then(|| parts.join("; "))
+    let note = parts.join("; ");
+    let refused = refused(exchange).filter(|reason| !note.contains(reason.as_str()));
+    let all: Vec<String> = [Some(note).filter(|note| !note.is_empty()), refused].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+/// Why the model of a replay refused, or why nothing of the cassette fitted.
+fn refused(exchange: &Exchange) -> Option<String> {
+    match exchange.answered.as_ref()? {
+        AnsweredBy::Model { reasons, .. } | AnsweredBy::Miss { reasons, .. } if !reasons.is_empty() => Some(reasons.join("; ")),
+        _ => None,
+    }
 }
 
 /// How a body ended, where that is a trouble.

@@ -5,7 +5,7 @@ use super::note::note_of;
 use super::times::short;
 use crate::cassette::{Interaction, trouble_name};
 use crate::cli::terminal::{BAD, DIM, GOOD, WARN, one_line};
-use crate::exchange::{ConnectionEvent, End, Exchange, Outcome};
+use crate::exchange::{AnsweredBy, ConnectionEvent, End, Exchange, Outcome};
 use crate::protocol::is_loopback_host;
 use anstyle::Style;
 
@@ -27,6 +27,8 @@ pub(super) struct Row {
     pub status: String,
     /// How long it took.
     pub took: String,
+    /// What answered it, in the run of a replay; else empty.
+    pub answer: String,
     /// What a second line says.
     pub note: Option<String>,
     /// How much it asks for a look.
@@ -85,6 +87,7 @@ impl Row {
             address: one_line(&address(&exchange.request.url)),
             status: status(exchange),
             took: took(exchange),
+            answer: exchange.answered.as_ref().map(answer).unwrap_or_default(),
             mood: mood(exchange, note.is_some()),
             note,
         }
@@ -101,6 +104,7 @@ impl Row {
             address: one_line(event.host.as_deref().unwrap_or("unnamed host")),
             status: String::new(),
             took: String::new(),
+            answer: String::new(),
             note: (!event.detail.is_empty()).then(|| one_line(&event.detail)),
             mood: Mood::Bad,
         }
@@ -151,7 +155,24 @@ fn took(exchange: &Exchange) -> String {
     }
 }
 
+/// Who answered, and with which interaction of the cassette: `=` is that one, `~` looks like it.
+fn answer(answered: &AnsweredBy) -> String {
+    match answered {
+        AnsweredBy::Tape { interaction } => format!("tape ={interaction}"),
+        AnsweredBy::Model { like: Some(like), .. } => format!("model ~{like}"),
+        AnsweredBy::Model { like: None, .. } => "model".to_owned(),
+        AnsweredBy::Assistant => "assistant".to_owned(),
+        AnsweredBy::Fault => "FAULT".to_owned(),
+        AnsweredBy::Elsewhere => "elsewhere".to_owned(),
+        AnsweredBy::Miss { nearest: Some(nearest), .. } => format!("MISS ~{nearest}"),
+        AnsweredBy::Miss { nearest: None, .. } => "MISS".to_owned(),
+    }
+}
+
 fn mood(exchange: &Exchange, has_note: bool) -> Mood {
+    if matches!(exchange.answered, Some(AnsweredBy::Miss { .. })) {
+        return Mood::Bad;
+    }
     match &exchange.outcome {
         Outcome::Failed(_) => Mood::Bad,
         Outcome::Unseen if has_note => Mood::Odd,

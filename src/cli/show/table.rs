@@ -52,6 +52,11 @@ fn counts(cassette: &Cassette) -> Vec<String> {
     if events > 0 {
         counts.push(counted(events, "connection event") + " (!)");
     }
+    if let Some(replayed) = &cassette.header.replayed {
+        let misses = if replayed.missed == 1 { "1 miss".to_owned() } else { format!("{} misses", replayed.missed) };
+        counts.push(misses);
+        counts.extend(replayed.upstream_connections.map(|count| format!("upstream connections: {count}")));
+    }
     if passed > 0 {
         counts.push(counted(passed, "request") + " not stored");
     }

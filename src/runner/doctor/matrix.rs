@@ -151,9 +151,10 @@ fn of_runtime(client: &Client, version: Option<Version>) -> Option<Finding> {
 fn node_ignores(client: &Client, version: Option<Version>) -> Finding {
     let version = version.map_or_else(String::new, |version| format!(" {version}"));
     let advice = if client.names("mcp-remote") {
-        "give mcp-remote --enable-proxy, or run it with Node 24.5 or later"
+        "give mcp-remote --enable-proxy, or run it with Node 24.5 or later, or give it a plain URL with --reverse"
     } else {
-        "run it with Node 24.5 or later (or 22.21), where NODE_USE_ENV_PROXY=1 works, which we set; axios heeds proxies in any Node"
+        "run it with Node 24.5 or later (or 22.21), where NODE_USE_ENV_PROXY=1 works, which we set (axios heeds proxies in any Node); \
+         or give it a plain URL with --reverse"
     };
     Finding::new("node-ignores-proxies", Severity::Error, format!("Node{version} ignores proxy variables, whatever they say"))
         .advice(advice)

@@ -1,6 +1,7 @@
 //! The processes of a run: everything this process started, what that started, and what carries the marker of a session though
 //! it has left the tree. Who belonged once belongs to its end. Each process is looked at once, so a look is cheap.
 
+use super::peek::Place;
 use crate::runner::interception::MARKER;
 use crate::runner::tree::{Entry, carries, process_ids};
 use std::collections::HashSet;
@@ -68,12 +69,13 @@ impl Kin {
     }
 }
 
-/// The sockets that a process has open, by their inodes. Nothing of a process that is gone.
-pub(super) fn sockets_of(pid: i32) -> impl Iterator<Item = u64> {
+/// The sockets that a process has open. Nothing of a process that is gone.
+pub(super) fn sockets_of(pid: i32) -> impl Iterator<Item = Place> {
     let folder = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    folder.filter_map(|entry| {
+    folder.filter_map(move |entry| {
         let target = fs::read_link(entry.path()).ok()?;
-        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+        let inode = target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()?;
+        Some(Place { pid, fd: entry.file_name().to_str()?.parse().ok()?, inode })
     })
 }
 
@@ -146,9 +148,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let link = fs::read_link(format!("/proc/self/fd/{}", listener.as_raw_fd())).unwrap();
         let inode: u64 = link.to_str().unwrap().trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap();
-        assert!(sockets_of(own).any(|found| found == inode));
+        assert!(sockets_of(own).any(|found| found == Place { pid: own, fd: listener.as_raw_fd(), inode }));
         assert_eq!(sockets_of(i32::MAX).count(), 0);
-        let shell = Shell::start("read x", "");
+        let mut shell = Shell::start("echo 1; read x", "");
+        // Between fork and exec it bears our name; what it says it says afterwards.
+        shell.number();
         assert_eq!(program_of(i32::try_from(shell.0.id()).unwrap()), "sh");
         assert_eq!(program_of(i32::MAX), "");
     }

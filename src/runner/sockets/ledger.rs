@@ -2,7 +2,7 @@
 //! shows in one moment may be half of a connection.
 
 use super::{Callbacks, Dial, Report};
-use crate::proxy::{LISTENS, SocketRow};
+use crate::proxy::SocketRow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -56,25 +56,25 @@ struct Candidate {
 }
 
 impl Ledger {
-    /// Takes note of a TCP socket, once.
-    pub fn connection(&mut self, row: &SocketRow, holder: Holder, program: impl FnOnce() -> String) {
-        if row.state == LISTENS {
-            match holder {
-                Holder::Own => self.own_listeners.insert(row.local),
-                Holder::Client(_) => self.client_listeners.insert(row.local),
-            };
-            return;
-        }
-        let (local, remote) = (row.local, row.remote);
+    /// Takes note of a TCP socket that listens.
+    pub fn listener(&mut self, local: SocketAddr, holder: Holder) {
+        match holder {
+            Holder::Own => self.own_listeners.insert(local),
+            Holder::Client(_) => self.client_listeners.insert(local),
+        };
+    }
+
+    /// Takes note of a TCP connection, once.
+    pub fn connection(&mut self, local: SocketAddr, remote: SocketAddr, holder: Holder, program: impl FnOnce() -> String) {
         let is_of_client = || holder != Holder::Own && touches(&self.client_listeners, local, remote);
         // Most connections lead to our proxy.
-        if remote.port() == 0 || touches(&self.own_listeners, local, remote) || is_of_client() {
+        if touches(&self.own_listeners, local, remote) || is_of_client() {
             return;
         }
         if self.ends.len() < ENDS {
             self.ends.insert((local, remote));
         }
-        self.suspect(Protocol::Tcp, row, holder, program);
+        self.suspect(Protocol::Tcp, local, remote, holder, program);
     }
 
     /// Takes note of a UDP socket, as often as it is seen.
@@ -85,16 +85,16 @@ impl Ledger {
         let count = self.sightings.entry((row.inode, row.remote)).or_default();
         *count += 1;
         if *count == SIGHTINGS {
-            self.suspect(Protocol::Udp, row, holder, program);
+            self.suspect(Protocol::Udp, row.local, row.remote, holder, program);
         }
     }
 
-    fn suspect(&mut self, protocol: Protocol, row: &SocketRow, holder: Holder, program: impl FnOnce() -> String) {
+    fn suspect(&mut self, protocol: Protocol, local: SocketAddr, remote: SocketAddr, holder: Holder, program: impl FnOnce() -> String) {
         if self.candidates.len() >= CANDIDATES {
             self.further += 1;
             return;
         }
-        self.candidates.push(Candidate { holder, program: program(), protocol, local: row.local, remote: row.remote });
+        self.candidates.push(Candidate { holder, program: program(), protocol, local, remote });
     }
 
     /// Judges.
@@ -153,21 +153,20 @@ fn touches(listeners: &HashSet<SocketAddr>, local: SocketAddr, remote: SocketAdd
 mod tests {
     use super::*;
 
-    fn row(local: &str, remote: &str, state: u8, inode: u64) -> SocketRow {
-        SocketRow { local: local.parse().unwrap(), remote: remote.parse().unwrap(), state, uid: 0, inode }
-    }
-
     const PROXY: &str = "127.0.0.1:7200";
     const NOBODY: &str = "0.0.0.0:0";
 
     /// What is left of connections: `o` is this process, `c` the client; a connection without a peer listens.
     fn judged(sockets: &[(char, &str, &str)], callbacks: &[u16]) -> Report {
         let mut ledger = Ledger::default();
-        ledger.connection(&row(PROXY, NOBODY, LISTENS, 1), Holder::Own, String::new);
-        for (index, (holder, local, remote)) in sockets.iter().enumerate() {
-            let state = if *remote == NOBODY { LISTENS } else { 1 };
+        ledger.listener(PROXY.parse().unwrap(), Holder::Own);
+        for (holder, local, remote) in sockets {
             let holder = if *holder == 'o' { Holder::Own } else { Holder::Client(7) };
-            ledger.connection(&row(local, remote, state, 10 + index as u64), holder, || "node".to_owned());
+            let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
+            match remote {
+                _ if remote == NOBODY.parse().unwrap() => ledger.listener(local, holder),
+                _ => ledger.connection(local, remote, holder, || "node".to_owned()),
+            }
         }
         let announced = Callbacks::default();
         callbacks.iter().for_each(|port| announced.begun(*port));
@@ -234,7 +233,8 @@ mod tests {
         for (inode, remote, sightings) in
             [(1, "203.0.113.7:443", 1), (2, "203.0.113.8:443", 5), (3, "10.0.0.1:53", 2), (4, "127.0.0.53:53", 3), (5, NOBODY, 3)]
         {
-            let row = row("10.0.0.2:4000", remote, 1, inode);
+            let (local, remote) = ("10.0.0.2:4000".parse().unwrap(), remote.parse().unwrap());
+            let row = SocketRow { local, remote, state: 1, uid: 0, inode };
             (0..sightings).for_each(|_| ledger.datagrams(&row, Holder::Client(7), || "node".to_owned()));
         }
         let report = ledger.settle(&Callbacks::default(), 1);

@@ -1,4 +1,5 @@
-//! Who was dialled during a replay: the sockets of this process and of everything it started, sampled from `/proc` on Linux.
+//! Who was dialled during a replay: the sockets of this process and of everything it started, sampled on Linux. `kin` finds the
+//! processes and `peek` looks at a socket, or else the kernel's tables tell; `ledger` judges.
 //!
 //! A TCP connection to anything but our own listeners or a listener of the run's own processes is a dial around the proxy. So is
 //! a datagram socket that stays connected to another machine; to port 53 it is told apart, as a name lookup. What sampling
@@ -8,12 +9,15 @@
 
 mod kin;
 mod ledger;
+mod peek;
 
 pub use ledger::Protocol;
 
-use crate::proxy::socket_rows;
+use crate::proxy::{LISTENS, SocketRow, socket_rows};
 use kin::{Kin, program_of, sockets_of};
 use ledger::{Holder, Ledger};
+use nix::time::{ClockId, clock_gettime};
+use peek::{Place, Socket, peek};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs;
@@ -24,13 +28,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The time between two samples, at least.
-pub const INTERVAL: Duration = Duration::from_millis(20);
-/// And at least this many times as long as the last one took: where the kernel's tables are large, reading one takes
-/// milliseconds.
+pub const INTERVAL: Duration = Duration::from_millis(10);
+/// And at least this many times the processor time that the last one took: a large tree has thousands of descriptors.
 const REST: u32 = 4;
-/// A new socket is looked up this often; many are none of TCP or UDP, and some are connected late.
+/// How many samples a socket may take to connect before the kernel's tables are asked, which show a peer that does not answer. To
+/// read them takes milliseconds where they are large.
 const LOOKS: u8 = 3;
-/// All sockets are looked up once in this time.
+/// What is not known by then is looked up in the tables once in this time.
 const REREAD: Duration = Duration::from_secs(1);
 
 /// Sampling that goes on until it is stopped.
@@ -106,7 +110,7 @@ impl Watch {
 impl Earlier {
     /// Those that this process has now: to be asked before the proxy listens.
     pub fn now() -> Self {
-        Self(sockets_of(nix::unistd::getpid().as_raw()).collect())
+        Self(sockets_of(nix::unistd::getpid().as_raw()).map(|place| place.inode).collect())
     }
 }
 
@@ -145,15 +149,23 @@ impl fmt::Display for Dial {
 const TCP: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 const UDP: [&str; 2] = ["/proc/net/udp", "/proc/net/udp6"];
 
-/// Nothing more is to be learned of a socket.
-const SETTLED: u8 = u8::MAX;
+/// What is known of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// All there is to know.
+    Settled,
+    /// It is of UDP: its peer may change.
+    Datagrams,
+    /// Nothing, in so many looks.
+    Open(u8),
+}
 
 struct Sampler {
     own: i32,
     kin: Kin,
     ledger: Ledger,
-    /// Open sockets, with the number of looks that did not find them.
-    known: HashMap<u64, u8>,
+    /// The open sockets, by inode.
+    known: HashMap<u64, Known>,
     read_at: Instant,
     samples: u64,
 }
@@ -161,16 +173,16 @@ struct Sampler {
 impl Sampler {
     fn new(earlier: &Earlier, markers: Vec<String>) -> Self {
         let own = nix::unistd::getpid().as_raw();
-        let known = earlier.0.iter().map(|inode| (*inode, SETTLED)).collect();
+        let known = earlier.0.iter().map(|inode| (*inode, Known::Settled)).collect();
         Self { own, kin: Kin::new(markers), ledger: Ledger::default(), known, read_at: Instant::now(), samples: 0 }
     }
 
     fn run(mut self, stopped: &Receiver<()>) -> Self {
         let mut rest = INTERVAL;
         while stopped.recv_timeout(rest) == Err(RecvTimeoutError::Timeout) {
-            let began = Instant::now();
+            let began = processor_time();
             self.sample();
-            rest = INTERVAL.max(began.elapsed() * REST);
+            rest = INTERVAL.max(processor_time().saturating_sub(began) * REST);
         }
         self.sample();
         self
@@ -181,55 +193,126 @@ impl Sampler {
         self.kin.look();
         let held = self.held();
         self.known.retain(|inode, _| held.contains_key(inode));
-        let is_open = |inode: &u64, limit: u8| self.known.get(inode).is_none_or(|looks| *looks < limit);
         let is_due = self.read_at.elapsed() >= REREAD;
-        if is_due || held.keys().any(|inode| is_open(inode, LOOKS)) {
+        let mut asks_tables = false;
+        for (holder, place) in held.values() {
+            let known = self.known.entry(place.inode).or_insert(Known::Open(0));
+            let Known::Open(looks) = *known else { continue };
+            let socket = peek(*place);
+            asks_tables |= match socket {
+                Socket::Idle => is_due || looks == LOOKS,
+                Socket::Hidden => is_due || looks < LOOKS,
+                _ => false,
+            };
+            *known = match socket {
+                Socket::Listens(local) => {
+                    self.ledger.listener(local, *holder);
+                    Known::Settled
+                }
+                Socket::Connected(local, remote) => {
+                    self.ledger.connection(local, remote, *holder, || name_of(*holder));
+                    Known::Settled
+                }
+                Socket::Datagrams => Known::Datagrams,
+                Socket::Other => Known::Settled,
+                Socket::Idle | Socket::Hidden => Known::Open(looks.saturating_add(1)),
+            };
+        }
+        if asks_tables {
             self.look_up(&held);
             self.read_at = Instant::now();
         }
-        let (ledger, known) = (&mut self.ledger, &self.known);
-        for row in UDP.iter().flat_map(|table| rows_of(table)) {
-            if let Some(holder) = held.get(&row.inode).filter(|_| known.get(&row.inode) != Some(&SETTLED)) {
-                ledger.datagrams(&row, *holder, || name_of(*holder));
-            }
-        }
+        self.look_up_datagrams(&held);
     }
 
     /// The sockets of the run. What two processes share belongs to this one, or to whoever is met first: a child that has just
     /// begun still has its parent's.
-    fn held(&self) -> HashMap<u64, Holder> {
-        let own = sockets_of(self.own).map(|inode| (inode, Holder::Own));
-        let mut held: HashMap<u64, Holder> = own.collect();
+    fn held(&self) -> HashMap<u64, (Holder, Place)> {
+        let own = sockets_of(self.own).map(|place| (place.inode, (Holder::Own, place)));
+        let mut held: HashMap<_, _> = own.collect();
         for pid in self.kin.members() {
-            for inode in sockets_of(pid) {
-                held.entry(inode).or_insert(Holder::Client(pid));
+            for place in sockets_of(pid) {
+                held.entry(place.inode).or_insert((Holder::Client(pid), place));
             }
         }
         held
     }
 
-    fn look_up(&mut self, held: &HashMap<u64, Holder>) {
-        for inode in held.keys() {
-            let looks = self.known.entry(*inode).or_insert(0);
-            // A settled one stays what it is.
-            *looks = if *looks == SETTLED { SETTLED } else { (*looks + 1).min(LOOKS) };
-        }
+    /// Looks in the kernel's tables for the TCP sockets that are not known yet.
+    fn look_up(&mut self, held: &HashMap<u64, (Holder, Place)>) {
         for row in TCP.iter().flat_map(|table| rows_of(table)) {
-            let (Some(holder), Some(looks)) = (held.get(&row.inode), self.known.get_mut(&row.inode)) else { continue };
-            if std::mem::replace(looks, SETTLED) != SETTLED {
-                self.ledger.connection(&row, *holder, || name_of(*holder));
+            let (Some((holder, _)), Some(known)) = (held.get(&row.inode), self.known.get_mut(&row.inode)) else { continue };
+            if !matches!(std::mem::replace(known, Known::Settled), Known::Open(_)) {
+                continue;
+            }
+            match row.state {
+                LISTENS => self.ledger.listener(row.local, *holder),
+                _ => self.ledger.connection(row.local, row.remote, *holder, || name_of(*holder)),
+            }
+        }
+    }
+
+    /// Looks in the kernel's tables, which are small, for the peers of UDP sockets.
+    fn look_up_datagrams(&mut self, held: &HashMap<u64, (Holder, Place)>) {
+        if self.known.values().all(|known| *known == Known::Settled) {
+            return;
+        }
+        for row in UDP.iter().flat_map(|table| rows_of(table)) {
+            if let Some((holder, _)) = held.get(&row.inode) {
+                self.ledger.datagrams(&row, *holder, || name_of(*holder));
             }
         }
     }
 }
 
-fn rows_of(table: &str) -> Vec<crate::proxy::SocketRow> {
+fn rows_of(table: &str) -> Vec<SocketRow> {
     socket_rows(&fs::read_to_string(table).unwrap_or_default()).collect()
+}
+
+/// What this thread has used.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 fn name_of(holder: Holder) -> String {
     match holder {
         Holder::Own => String::new(),
         Holder::Client(pid) => program_of(pid),
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::fd::AsRawFd;
+
+    fn known(sampler: &Sampler, socket: &impl AsRawFd) -> Option<Known> {
+        let place = sockets_of(sampler.own).find(|place| place.fd == socket.as_raw_fd());
+        sampler.known.get(&place.unwrap().inode).copied()
+    }
+
+    #[test]
+    fn where_no_socket_may_be_looked_at_the_tables_tell() {
+        let mut sampler = Sampler::new(&Earlier(Vec::new()), Vec::new());
+        let listener = TcpListener::bind("[::1]:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let held = sampler.held();
+        sampler.known = held.keys().map(|inode| (*inode, Known::Open(0))).collect();
+        sampler.look_up(&held);
+        assert_eq!((known(&sampler, &listener), known(&sampler, &client)), (Some(Known::Settled), Some(Known::Settled)));
+        assert_eq!(known(&sampler, &datagrams), Some(Known::Open(0)));
+    }
+
+    #[test]
+    fn what_was_open_before_the_run_is_none_of_it() {
+        let earlier = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut sampler = Sampler::new(&Earlier::now(), Vec::new());
+        let later = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert_eq!((known(&sampler, &earlier), known(&sampler, &later)), (Some(Known::Settled), None));
+        sampler.sample();
+        assert_eq!(known(&sampler, &later), Some(Known::Settled));
     }
 }

@@ -119,6 +119,7 @@ pub fn exchange(
             trailers: Headers::new(),
         }),
         inferred: false,
+        answered: None,
     }
 }
 

@@ -142,13 +142,7 @@ class Lab:
         }
 
     def prepare_claude(self, key):
-        """Answers what Claude Code asks at its first start: the welcome, the directory's trust, the use of the key."""
-        state = {
-            "hasCompletedOnboarding": True,
-            "customApiKeyResponses": {"approved": [key[-20:]], "rejected": []},
-            "projects": {str(self.work): {"hasTrustDialogAccepted": True}},
-        }
-        (self.home / ".claude.json").write_text(json.dumps(state))
+        (self.home / ".claude.json").write_text(claude_state(key, self.work))
 
     def prepare_account(self, access, refresh):
         """Stores the tokens of a login to Claude Code's own account, good for a day by their own word."""
@@ -174,6 +168,16 @@ class Lab:
             for line in server.lines()
             if "request" in line
         )
+
+
+def claude_state(key, work):
+    """Answers what Claude Code asks at its first start: the welcome, the trust in the directory, the use of the key."""
+    state = {
+        "hasCompletedOnboarding": True,
+        "customApiKeyResponses": {"approved": [key[-20:]], "rejected": []},
+        "projects": {str(work): {"hasTrustDialogAccepted": True}},
+    }
+    return json.dumps(state)
 
 
 class Outcome:

@@ -8,9 +8,9 @@ import shlex
 
 from .caller import Caller
 from .cassette import Cassette, check_order, label
-from .lab import Failure, Lab
+from .lab import Failure, Lab, claude_state
 from .relations import check_relations
-from .runs import perform
+from .runs import past_proxies, perform
 
 
 class Replayer:
@@ -22,11 +22,11 @@ class Replayer:
 
     def in_one_home(self, steps, way_out=None):
         """Every step on its own tape, one after the other in one new home: what a step stores, the next one finds."""
-        home, setup = self.caller.fresh_home("one-home"), []
+        home, setup = self.caller.fresh_home("one-home"), self.first_start(steps)
         for number, step in enumerate(steps):
             if not step.recorded:
                 setup.append(step.command)
-            elif step.replayed:
+            else:
                 setup += step.setup
                 self.note(self.own_tape, step, number, ["--home", str(home)], setup, way_out)
                 setup = []
@@ -34,8 +34,17 @@ class Replayer:
     def apart(self, steps):
         """Every step on its own tape in a throwaway home, with what must come before it played from the same tape."""
         for number, step in enumerate(steps):
-            if step.recorded and step.replayed and step.apart is not None:
-                self.note(self.own_tape, step, number, [], step.apart, None)
+            if step.recorded and step.apart is not None:
+                self.note(self.own_tape, step, number, [], self.first_start([step]) + step.apart, None)
+
+    def first_start(self, steps):
+        """What answers a client's questions at its first start in a home."""
+        keys = [step.environment["ANTHROPIC_API_KEY"] for step in steps if "ANTHROPIC_API_KEY" in step.environment]
+        if not keys:
+            return []
+        state = self.directory / "claude.json"
+        state.write_text(claude_state(keys[0], self.caller.work))
+        return [["sh", "-c", f'cp {shlex.quote(str(state))} "$CLAUDE_CONFIG_DIR/.claude.json"']]
 
     def while_servers_listen(self, steps, lab, tunnel):
         """As `in_one_home`, with every server up: none of them may hear of it."""
@@ -57,6 +66,9 @@ class Replayer:
         tape = self.tapes.get(number)
         if tape is None or not tape.exists():
             raise Failure(f"there is no tape of step {number}")
+        if self.scenario.reverse:
+            step, served = past_proxies(step, self.scenario.server)
+            options = [*options, *served]
         run = self.play(tape, step, options, setup, way_out)
         left_out = (*self.scenario.volatile, *self.scenario.unplayed)
         check_same_requests(tape, run, left_out)

@@ -3,8 +3,9 @@
 import dataclasses
 import secrets
 import shlex
+import socket
 
-from .lab import DRIVERS, Lab, Outcome, run_client
+from .lab import DRIVERS, URLS, Lab, Outcome, run_client
 from .terminal import Screen
 from .tunnel import Tunnel
 
@@ -69,6 +70,19 @@ def through(tunnel, certs):
     }
 
 
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
+
+def past_proxies(step, server):
+    """The step of a client that sees no proxy and gets a plain URL instead, and the options that serve it there."""
+    origin = URLS[server].removesuffix("/mcp")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        local = "{}:{}".format(*free.getsockname())
+    command = [part.replace(origin, f"http://{local}") for part in step.command]
+    blind = ["env", *(part for name in PROXIES for part in ("-u", name))]
+    return dataclasses.replace(step, command=[*blind, *command]), ["--reverse", f"{origin}={local}"]
+
+
 def without_authtape(_scenario, step, _number, lab, tunnel, environment):
     environment = environment | through(tunnel, lab.certs)
     for setup in step.setup:
@@ -95,6 +109,9 @@ class Recorder:
             command += [f"--connect-to={name}=127.0.0.1:{port}" for name, port in lab.ports.items()]
         for setup in step.setup:
             command += ["--setup", shlex.join(setup)]
+        if scenario.reverse:
+            step, options = past_proxies(step, scenario.server)
+            command += options
         return perform(step, [*command, "--", *step.command], environment, lab, terminal=False)
 
 

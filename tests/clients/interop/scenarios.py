@@ -30,7 +30,6 @@ class Step:
     status: int = 0  # with which it ends; the scenarios compare it with a run without authtape
     prints: tuple = ()  # secrets that the client itself shows the person
     environment: dict = dataclasses.field(default_factory=dict)
-    replayed: bool = True  # False for what needs the model's part of a conversation
     apart: list = dataclasses.field(default_factory=list)  # what brings an empty home to where the step begins; None: nothing does
 
 
@@ -43,6 +42,7 @@ class Scenario:
     canned_model: bool = False
     also: tuple = ()  # further servers
     account: bool = False  # Claude Code has an account's tokens from before
+    reverse: bool = False  # the client heeds no proxy and gets the plain URL of a reverse listener
     chained: bool = False  # names resolve only in a proxy that the caller's environment names
     volatile: tuple = ()  # requests whose number differs from run to run without authtape too
     unplayed: tuple = ()  # requests that follow from trouble on the tape (an early 401) that a replay does not make again
@@ -82,7 +82,7 @@ def claude_logged_in(server):
 def claude_asks(server, *chains):
     step = claude("-p", "call echo {prompt}", "--allowedTools", "mcp__lab__echo", chains=list(chains), says="echo: hello from the lab")
     key = CLAUDE | {"ANTHROPIC_API_KEY": "{key}"}
-    return dataclasses.replace(step, environment=key, apart=claude_logged_in(server), replayed=False)
+    return dataclasses.replace(step, environment=key, apart=claude_logged_in(server))
 
 
 PROMPT = r"❯\s*\n"
@@ -124,7 +124,7 @@ SCENARIOS = [
                 chains=[[*ASKED_FIRST, *LOGIN, *INITIALIZED, *TOOLS], ["llm-api", "mcp-request tools/call", "llm-api"]],
                 screen=CLAUDE_SCREEN,
                 environment=CLAUDE | {"ANTHROPIC_API_KEY": "{key}"},
-                replayed=False,
+                apart=[claude_add("ts")],
             ),
         ],
         canned_model=True,
@@ -200,6 +200,7 @@ SCENARIOS = [
         unplayed=EARLY_EXPIRY,
     ),
     Scenario("reference-py", "py", [reference_client("py", *ECHO, chains=[[*ASKED_FIRST, *LOGIN, *ASKED_FIRST, *TOOLS]], says="echo: ")]),
+    Scenario("heedless", "ts", [driver("ts-v1", "ts", [*LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"])], reverse=True),
     Scenario("corporate-proxy", "ts", [driver("ts-v1", "ts", [*LOGIN, *INITIALIZED, *TOOLS, "mcp-delete"])], chained=True),
     Scenario(
         "two-at-once",
@@ -225,7 +226,7 @@ def players(server):
     yield "ts-v2-auto", driver("ts-v2", server, argument="auto"), BOTH
     yield "mcp-remote", driver("mcp-remote-stdio", server), LEGACY
     yield "reference", reference_client(server, *ECHO, says="echo: "), BOTH
-    yield "claude", claude("mcp", "list", says="Connected", apart=claude_logged_in(server)), BOTH
+    yield "claude", claude_asks(server), BOTH
 
 
 # Something that a client writes into its home at once.

@@ -4,10 +4,12 @@ tmux runs as a server of its own on a socket in the lab's directory and ends wit
 """
 
 import os
+import pathlib
 import re
 import select
 import shlex
 import subprocess
+import tempfile
 import time
 
 from .lab import DEADLINE, Failure
@@ -17,11 +19,12 @@ class Screen:
     """One client in one tmux window; use as a context manager."""
 
     def __init__(self, command, environment, directory, scratch):
-        self.socket, self.status = scratch / "tmux.sock", scratch / "tmux.status"
+        own = pathlib.Path(tempfile.mkdtemp(prefix="tmux-", dir=scratch))
+        self.socket, self.status = own / "sock", own / "status"
         inside = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), *command]
         shell = f"{shlex.join(inside)}; echo $? > {shlex.quote(str(self.status))}"
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(scratch), "LANG": "C.UTF-8", "TERM": "xterm-256color"}
-        self.seen, self.output = "", scratch / "tmux.output"
+        self.seen, self.output = "", own / "output"
         os.mkfifo(self.output)
         self.reader = os.open(self.output, os.O_RDONLY | os.O_NONBLOCK)
         size = ["-x", "160", "-y", "50", "-c", str(directory)]

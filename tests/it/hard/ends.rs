@@ -60,7 +60,7 @@ async fn a_client_that_made_no_request_fails_the_run_with_advice() {
     out/tape.yaml: 0 interactions, 0 sessions, 0 replaced secrets; T s
 
     error: nothing came through the proxy
-    hint: does this client heed proxies at all? `authtape doctor -- CLIENT` says; one that runs already must be started anew
+    hint: does this client heed proxies at all? `authtape doctor -- CLIENT` says; --reverse serves one that does not, one that runs already must be started anew
     ");
 }
 

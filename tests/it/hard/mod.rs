@@ -8,7 +8,7 @@ mod limits;
 mod load;
 mod memory;
 mod planted;
-mod recorder;
+pub mod recorder;
 mod refused;
 mod server;
 mod upstreams;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 fn header() -> Header {
     let recorded = Recorded { at: "2026-11-20T10:12:03Z".parse().unwrap(), with: "authtape".into(), client: vec![], client_version: None };
-    Header { recorded, scrubbed: None, finished: false, raw: false, sessions: vec![], passed: vec![], tools: vec![] }
+    Header { recorded, scrubbed: None, finished: false, raw: false, sessions: vec![], passed: vec![], tools: vec![], replayed: None }
 }
 
 async fn refuse(place: Place, options: &[&str], client: &[&str]) -> Over {
@@ -62,6 +62,16 @@ async fn a_bad_output_is_refused() {
     error: out is a folder, not a file
     hint: name a file: -o login.yaml
     ");
+    insta::assert_snapshot!(refused_output(Place::new(), "missing/", &[]).await, @"
+    2
+    error: missing/ is a folder, not a file
+    hint: name a file: -o login.yaml
+    ");
+    insta::assert_snapshot!(refused_output(Place::new(), "-", &[]).await, @"
+    2
+    error: -o -: a cassette is finished in place, which no pipe can be
+    hint: name a file: -o login.yaml; `authtape show` prints it, --format json for programs
+    ");
     insta::assert_snapshot!(refused_output(Place::new(), "missing/tape.yaml", &[]).await, @"
     2
     error: cannot write missing/tape.yaml: folder missing: No such file or directory (os error 2)
@@ -79,7 +89,7 @@ async fn a_bad_output_is_refused() {
     ");
     insta::assert_snapshot!(refused_output(Place::new(), "out/tape.yaml", &["--raw"]).await, @"
     2
-    error: a raw recording holds secrets, so its name must end in .raw.yaml (ignored by git)
+    error: a raw recording holds secrets, so its name must end in .raw.yaml, which git can be told to ignore
     hint: -o out/tape.raw.yaml
     ");
 }

@@ -41,6 +41,7 @@ async fn a_server_that_is_down_is_a_502_with_its_cause_and_a_failed_exchange() {
     assert_eq!(over.code, Some(0), "{}", over.stderr);
     let failures = failures(&over);
     assert_eq!((failures.len(), failures[0].0), (1, Stage::Connect));
+    assert!(over.stderr.contains(&format!("no answer from:\n       1  {HOST}: ")) && over.stderr.contains("refused"), "{}", over.stderr);
     assert!(text.contains("no connection to the server") && text.contains("refused") && failures[0].1.contains("refused"), "{text}");
 }
 
@@ -156,6 +157,26 @@ async fn what_is_open_when_the_recording_ends_is_recorded_as_open() {
     let tape = over.place.load();
     let body = &tape.interactions[0].exchange.response().unwrap().body;
     assert_eq!((&body.end, body.content.events().unwrap().events.len()), (&End::Open, 1));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_longer_than_what_is_stored_passes_whole_and_is_named() {
+    const EVENTS: usize = 9;
+    let server = serve(Speaks::Http1, |_| {
+        let (answer, pieces) = pieces("text/event-stream");
+        for _ in 0..EVENTS {
+            let text = "x".repeat(1 << 20);
+            let message = format!(r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"data":"{text}"}}}}"#);
+            send(&pieces, &format!("data: {message}\n\n"));
+        }
+        answer
+    });
+    let recorder = Recorder::serve(server.await, &[]).await;
+    let mut answer = call(&recorder.http()).send().await.unwrap();
+    assert!(rest(&mut answer).await.len() > EVENTS << 20);
+    let over = recorder.stop().await;
+    assert!(over.stderr.contains("cut: 1 body is longer than what is stored of one"), "{}", over.stderr);
+    assert!(matches!(over.place.load().interactions[0].exchange.response().unwrap().body.end, End::Cut { .. }));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod doors;
 mod ends;
 mod hosts;
 pub mod origin;
+mod reverse;
 mod streams;
 mod tunnels;
 mod upstreams;
