@@ -162,6 +162,9 @@ fn what_is_beside_the_conversation_moves_nothing_and_gets_the_form_that_it_asks_
         serde_json::from_slice::<Value>(&answer.reply.body()).unwrap()["content"][0].clone()
     };
     assert_eq!(aside(json!({}))["text"], "authtape replay");
+    // Claude Code's auto mode asks so whether a call is safe. A verdict is not ours to give; without one the client blocks the call.
+    let check = aside(json!({"stop_sequences": ["</block>"], "system": "You are a security monitor. Answer <block>yes or <block>no."}));
+    assert_eq!(check["text"], "authtape replay");
     let tools = json!([{"name": "mcp__lab__echo"}, {"name": "title", "input_schema": schema}]);
     assert_eq!(aside(json!({"max_tokens": 1, "tools": tools}))["text"], "authtape replay");
     let format = json!({"type": "json_schema", "schema": schema});

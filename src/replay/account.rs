@@ -151,6 +151,7 @@ impl Account {
         let (part, name) = match place_of {
             At::Mcp => (Part::Mcp, None),
             At::Document(kind) => (Part::Discovery, Some(kind.name())),
+            At::Elsewhere if part == Part::Mcp => (Part::Other, name),
             At::Elsewhere => (part, name),
         };
         let what = name.map(str::to_owned).or_else(rpc).unwrap_or(place);

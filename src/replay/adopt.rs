@@ -130,7 +130,7 @@ impl Player {
         self.account.adopted.push(format!("the refresh token at {identifier}"));
     }
 
-    fn presumed_grant(&mut self, id: IssuerId) -> GrantId {
+    pub(super) fn presumed_grant(&mut self, id: IssuerId) -> GrantId {
         let presumed = self.presumed.entry(id).or_default();
         *presumed.grant.get_or_insert_with(|| self.model.issuer_mut(id).presume())
     }

@@ -6,6 +6,7 @@ use super::tape::{Tape, is_success};
 use super::{Answered, Player, Source};
 use crate::assistant::{Answer, Call, Did, Door, Reach, Script, Step, Turn, startup};
 use crate::exchange::Request;
+use crate::model::Moment;
 use crate::protocol::{Endpoint, Kind};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -44,10 +45,24 @@ impl Assistance {
 
 impl Player {
     /// The answer of the assistant, if the request is for it.
-    pub(super) fn assisted(&self, request: &Request, endpoint: &Endpoint) -> Option<Answered> {
-        let answer = Door::of(request, endpoint).map(|door| self.script.answer(request, door));
-        let Answer { reply, did } = answer.or_else(|| startup(request, endpoint))?;
-        Some(Answered { reply, source: Source::Assistant(did), open: None })
+    pub(super) fn assisted(&mut self, request: &Request, endpoint: &Endpoint, now: Moment) -> Option<Answered> {
+        let Some(door) = Door::of(request, endpoint) else { return Answered::of_start(request, endpoint) };
+        if let Some(refused) = self.refused_at_gate(request, endpoint, now) {
+            return Some(refused);
+        }
+        Some(Answered::assistant(self.script.answer(request, door)))
+    }
+}
+
+impl Answered {
+    fn assistant(answer: Answer) -> Self {
+        let Answer { reply, did } = answer;
+        Self { reply, source: Source::Assistant(did), open: None }
+    }
+
+    /// The answer to a call that a client makes at its start.
+    pub(super) fn of_start(request: &Request, endpoint: &Endpoint) -> Option<Self> {
+        startup(request, endpoint).map(Self::assistant)
     }
 }
 

@@ -68,7 +68,8 @@ pub(super) fn model_of(tape: &Tape, endpoint: &Endpoint, made: &Response, decide
     let url = endpoint.as_str();
     let success = |_: &Request, response: &Response| is_success(response.status);
     let same_error = |error: &str, response: &Response| {
-        response.status == made.status && response.body.content.json().is_some_and(|body| body["error"] == error)
+        response.status == made.status
+            && response.body.content.json().is_some_and(|body| body["error"] == error || body["error"].is_object())
     };
     match decided {
         Decided::Registered => tape.last_of(Kind::DcrCreate, url, success),

@@ -6,6 +6,7 @@ use super::evidence::{Evidence, Verdict};
 use super::policies::FromTape;
 use super::seed;
 use super::tape::{Tape, is_success};
+use super::vendor::Login;
 use crate::model::Issuer;
 use crate::model::policy::{AuthMethod, Registration, WellKnown};
 use crate::protocol::{Endpoint, EndpointRole, Kind};
@@ -19,8 +20,8 @@ pub(super) struct Described {
     pub(super) shown: FromTape,
 }
 
-/// The authorization servers that the tape describes, in the order of the tape.
-pub(super) fn of(tape: &Tape) -> Vec<Described> {
+/// The authorization servers that the tape describes, in the order of the tape; vendors' logins without metadata are not among them.
+pub(super) fn of(tape: &Tape, logins: &[Login]) -> Vec<Described> {
     let mut found: Vec<Described> = Vec::new();
     let documents = tape.iter().filter(|(_, own)| matches!(own.kind, Kind::AsMetadata | Kind::OidcConfig));
     for (_, interaction) in documents {
@@ -39,7 +40,7 @@ pub(super) fn of(tape: &Tape) -> Vec<Described> {
     }
     let roles = [EndpointRole::Token, EndpointRole::Authorization, EndpointRole::Registration, EndpointRole::Revocation];
     if found.is_empty()
-        && let Some(shown) = roles.into_iter().find_map(|role| first(tape, role))
+        && let Some(shown) = roles.into_iter().find_map(|role| first(tape, role, |url| !logins.iter().any(|login| login.owns(url))))
     {
         found.extend(Endpoint::parse(&shown).map(|shown| generated(tape, shown.origin())));
     }
@@ -50,7 +51,7 @@ pub(super) fn of(tape: &Tape) -> Vec<Described> {
 pub(super) fn generated(tape: &Tape, identifier: &str) -> Described {
     let mut issuer = seed::plain(identifier);
     let own = Endpoint::parse(identifier).map(|own| own.origin().to_owned()).unwrap_or_default();
-    let shown = |role| first(tape, role).filter(|url| url.starts_with(&own));
+    let shown = |role| first(tape, role, |url| url.starts_with(&own));
     let endpoints = &mut issuer.endpoints;
     for (role, place) in [
         (EndpointRole::Token, &mut endpoints.token),
@@ -96,7 +97,7 @@ fn described(tape: &Tape, identifier: &str, document: &Value, form: WellKnown) -
 }
 
 /// What the tape shows the server do. Returns the resources that it accepted.
-fn behaviour(tape: &Tape, issuer: &mut Issuer, supported: &[String], shown: &mut FromTape) -> Vec<String> {
+pub(super) fn behaviour(tape: &Tape, issuer: &mut Issuer, supported: &[String], shown: &mut FromTape) -> Vec<String> {
     // Real servers take what they do not advertise; what is advertised comes first.
     for method in [AuthMethod::None, AuthMethod::Post, AuthMethod::Basic] {
         if !issuer.policy.auth_methods.contains(&method) {
@@ -112,8 +113,8 @@ fn behaviour(tape: &Tape, issuer: &mut Issuer, supported: &[String], shown: &mut
     resources
 }
 
-fn first(tape: &Tape, role: EndpointRole) -> Option<String> {
-    tape.roles.endpoints(role).map(|endpoint| endpoint.as_str().to_owned()).min()
+fn first(tape: &Tape, role: EndpointRole, fits: impl Fn(&str) -> bool) -> Option<String> {
+    tape.roles.endpoints(role).map(|endpoint| endpoint.as_str().to_owned()).filter(|url| fits(url)).min()
 }
 
 fn origin_of(url: &str) -> Option<String> {

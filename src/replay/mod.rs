@@ -23,6 +23,7 @@ mod seed;
 mod servers;
 mod signer;
 mod tape;
+mod vendor;
 
 pub use account::{Account, Miss, Part, Told};
 pub use assist::Assistance;
@@ -44,6 +45,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 use tape::Tape;
+use vendor::Gate;
 
 /// Answers clients from one tape. Several clients may share it.
 pub struct Player {
@@ -63,6 +65,7 @@ pub struct Player {
     script: Script,
     pace: Pace,
     policies: Vec<Policies>,
+    gate: Gate,
     account: Account,
     trouble: faulty::Trouble,
 }
@@ -154,7 +157,7 @@ impl Player {
     /// The cassette holds nothing to replay.
     pub fn new(cassette: Cassette, seed: [u8; 32], options: &PlayerOptions) -> Result<Self, PlayerError> {
         let tape = Tape::new(cassette.interactions);
-        let seed::Seeded { model, issuers, lines, policies } = seed::model_of(&tape, seed, options);
+        let seed::Seeded { model, issuers, lines, policies, gate } = seed::model_of(&tape, seed, options);
         if lines.is_empty() && issuers.is_empty() {
             return Err(PlayerError::Empty);
         }
@@ -167,7 +170,25 @@ impl Player {
         let key_sets = issuers.iter().map(|id| KeySet::of(&tape, model.issuer(*id))).collect();
         let (adoption, pace, trouble) = (options.adoption, options.pace, faulty::Trouble::default());
         let signer = None;
-        Ok(Self { tape, model, issuers, lines, used, ids, key_sets, signer, adoption, presumed, script, pace, policies, account, trouble })
+        let player = Self {
+            tape,
+            model,
+            issuers,
+            lines,
+            used,
+            ids,
+            key_sets,
+            signer,
+            adoption,
+            presumed,
+            script,
+            gate,
+            pace,
+            policies,
+            account,
+            trouble,
+        };
+        Ok(player)
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
@@ -252,9 +273,9 @@ impl Player {
             return self.document(index);
         }
         if let Some(index) = self.tape.behind_bearer(&request.method, &endpoint) {
-            return self.behind_bearer(index, request, now);
+            return self.behind_bearer(index, request, &endpoint, now);
         }
-        if let Some(answered) = self.assisted(request, &endpoint) {
+        if let Some(answered) = self.assisted(request, &endpoint, now) {
             return answered;
         }
         self.adopt_credentials(request, &endpoint);
@@ -283,12 +304,16 @@ impl Player {
     }
 
     /// Something recorded that only a valid bearer may see.
-    fn behind_bearer(&mut self, index: usize, request: &Request, now: Moment) -> Answered {
+    fn behind_bearer(&mut self, index: usize, request: &Request, endpoint: &Endpoint, now: Moment) -> Answered {
         let bearer = crate::protocol::Bearer::of(request);
         let now = self.model.time(now);
         let holds = |value: &str| self.issuers.iter().any(|id| self.model.issuer(*id).valid_access(value, now).is_some());
-        if bearer.is_some_and(|bearer| holds(&bearer.token)) {
+        if bearer.as_ref().is_some_and(|bearer| holds(&bearer.token)) {
             return self.document(index);
+        }
+        // A client with another credential than the tape's asks its vendor, too.
+        if let Some(answered) = Answered::of_start(request, endpoint).filter(|_| bearer.is_none()) {
+            return answered;
         }
         let refused = json_response(401, json!({"error": "invalid_token", "error_description": "the access token is not valid"}));
         Answered::whole(&refused, Source::Model(Decided::Challenged { status: 401, reason: "no bearer that holds" }))

@@ -5,6 +5,7 @@ use super::issuers::{self, Described};
 use super::policies::Policies;
 use super::servers::{self, Line};
 use super::tape::Tape;
+use super::vendor::{self, Gate};
 use crate::model::policy::UnnamedAuth;
 use crate::model::{Issuer, IssuerId, IssuerPolicy, Model, ServerId};
 use crate::protocol::Endpoint;
@@ -16,12 +17,14 @@ pub(super) struct Seeded {
     pub(super) issuers: Vec<IssuerId>,
     pub(super) lines: HashMap<ServerId, Line>,
     pub(super) policies: Vec<Policies>,
+    pub(super) gate: Gate,
 }
 
 pub(super) fn model_of(tape: &Tape, seed: [u8; 32], options: &PlayerOptions) -> Seeded {
     let mut model = Model::new(seed);
     let shown = servers::of(tape);
-    let mut described = issuers::of(tape);
+    let logins = vendor::logins(tape);
+    let mut described = issuers::of(tape, &logins);
     for identifier in shown.iter().flat_map(|server| &server.authorization_servers) {
         if !described.iter().any(|own| same(&own.issuer.identifier, identifier)) {
             described.push(issuers::generated(tape, identifier));
@@ -35,11 +38,15 @@ pub(super) fn model_of(tape: &Tape, seed: [u8; 32], options: &PlayerOptions) -> 
         }
     }
     let (mut issuers, mut policies) = (Vec::new(), Vec::new());
-    for Described { mut issuer, resources, shown } in described {
+    let add = |model: &mut Model, policies: &mut Vec<Policies>, described: Described| {
+        let Described { mut issuer, resources, shown } = described;
         policies.push(Policies::of_issuer(&issuer.identifier, &issuer.policy, &shown));
         issuer.policy.access_ttl = options.expires_in.unwrap_or(issuer.policy.access_ttl);
         issuer.resources.extend(resources);
-        issuers.push(model.add_issuer(issuer));
+        model.add_issuer(issuer)
+    };
+    for own in described {
+        issuers.push(add(&mut model, &mut policies, own));
     }
     let mut lines = HashMap::new();
     for server in shown {
@@ -60,7 +67,13 @@ pub(super) fn model_of(tape: &Tape, seed: [u8; 32], options: &PlayerOptions) -> 
         let id = model.add_server(&server.url, &trusted, server.policy);
         lines.insert(id, server.line);
     }
-    Seeded { model, issuers, lines, policies }
+    let known: Vec<_> = issuers.iter().map(|id| (*id, model.issuer(*id).endpoints.token.clone())).collect();
+    let gate = vendor::gate_of(tape, logins, &known, |own| {
+        let id = add(&mut model, &mut policies, own);
+        issuers.push(id);
+        id
+    });
+    Seeded { model, issuers, lines, policies, gate }
 }
 
 /// Two spellings of one identifier: a slash at the end does not count.

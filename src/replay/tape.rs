@@ -67,6 +67,10 @@ impl Tape {
             {
                 self.behind_bearer.insert(place, index);
             }
+            // What an account does not have, it does not have then either.
+            Kind::AccountApi if status != 401 && !self.behind_bearer.contains_key(&place) => {
+                self.behind_bearer.insert(place, index);
+            }
             _ => {}
         }
     }
@@ -141,9 +145,9 @@ impl Tape {
     }
 }
 
-/// The model's API is another program's part.
+/// The model's API is another program's part, and beside it clients ask their vendor for what no tape holds.
 fn is_answered_here(kind: Kind) -> bool {
-    kind.is_stored() && kind != Kind::LlmApi
+    kind.is_stored() && !matches!(kind, Kind::LlmApi | Kind::AccountApi)
 }
 
 pub(super) fn is_success(status: u16) -> bool {

@@ -64,6 +64,23 @@ pub fn is_claude_code(program: &OsStr, found: &Path, arguments: &[OsString]) -> 
     place_of_options(program, found, arguments).is_some()
 }
 
+/// Variables by which somebody says who pays for the model.
+const CREDENTIALS: &[&str] = &[
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_CODE_USE_FOUNDRY",
+];
+
+/// A made-up credential for the model, where the caller has none: without one Claude Code asks no model (measured with 2.1.329).
+pub fn made_up_credential(caller: &Environment) -> Variables {
+    let has_one = CREDENTIALS.iter().any(|name| caller.value(name).is_some_and(|value| !value.is_empty()));
+    // Unlike a key in a variable, a token is used without a question.
+    if has_one { Variables::new() } else { [("ANTHROPIC_AUTH_TOKEN", "authtape-made-up")].into_iter().collect() }
+}
+
 /// The settings file of a session.
 pub fn settings_file(folder: &Path, session: u32) -> PathBuf {
     folder.join(format!("claude-settings-{session}.json"))
@@ -226,6 +243,13 @@ mod tests {
         assert_eq!((&merged["model"], &merged["env"]["HTTPS_PROXY"]), (&"m".into(), &"http://p".into()));
         wrap(&folder.path().join("none"), Path::new("x"), &variables, &Environment::default(), &base).unwrap();
         assert!(!folder.path().join("none").exists());
+    }
+
+    #[test]
+    fn a_credential_is_made_up_where_there_is_none() {
+        let made_up = |name: &str, value: &str| made_up_credential(&[(name, value)].into_iter().collect()).iter().count();
+        assert_eq!((made_up("PATH", "/bin"), made_up("ANTHROPIC_API_KEY", "")), (1, 1));
+        assert_eq!((made_up("ANTHROPIC_API_KEY", "k"), made_up("CLAUDE_CODE_USE_BEDROCK", "1")), (0, 0));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The assistant of `authtape replay`: curl in the place of a client's model code, the reference client in that of its MCP code.
 
-use crate::replay::{AUTHTAPE, ECHO, MCP, Tape, legacy, talk};
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use crate::replay::{AUTHTAPE, ECHO, MCP, Tape, authtape, legacy, talk};
 use serde_json::{Value, json};
 use std::fs;
+use std::path::Path;
 use std::process::Output;
 
 const MODEL: &str = "https://api.anthropic.com/v1/messages?beta=true";
@@ -119,4 +122,74 @@ fn calls_at_a_client_s_start_are_answered_and_other_apis_of_models_are_not() {
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stdout).trim()), (Some(0), "200 200 200 404 404 404"), "{told}");
     assert!(told.contains("assistant: 4 start-up calls answered"), "{told}");
     assert!(told.contains("answered 404: api.openai.com ×1, platform.claude.com ×1"), "{told}");
+}
+
+/// Runs a shell script as the client of a tape of `cassettes/`.
+fn shipped(name: &str, script: &str) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    let tape = Path::new(env!("CARGO_MANIFEST_DIR")).join("cassettes").join(name);
+    authtape(home.path()).arg("replay").arg(tape).args(["--", "sh", "-c", script]).output().unwrap()
+}
+
+/// The pair of RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+const TOOLBOX: &str = r#"
+post() { curl -sS -o body -w '%{http_code} ' -H 'content-type: application/json' "$@"; }
+ask() { post "$@" -d '{"model":"m","messages":[]}' https://api.anthropic.com/v1/messages; }
+profile() { curl -sS -o body -w '%{http_code} ' "$@" https://api.anthropic.com/api/oauth/profile; }
+token() { post -d "$1" https://platform.claude.com/v1/oauth/token; }
+member() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" body; }
+cd "$HOME"
+"#;
+
+#[test]
+fn the_model_demands_the_bearer_of_the_vendor_s_login() {
+    let redirect = "http://localhost:1234/callback";
+    let login = format!(
+        r#"
+        ask; ask -H 'authorization: Bearer sk-ant-oat01-stale'; profile -H 'authorization: Bearer sk-ant-oat01-stale'
+        place=$(curl -sS -o /dev/null -w '%{{redirect_url}}' 'https://claude.com/cai/oauth/authorize?code=true&client_id=app&response_type=code&redirect_uri={redirect}&scope=a+b&code_challenge={CHALLENGE}&code_challenge_method=S256&state=st')
+        code=$(echo "$place" | sed 's/.*[?&]code=\([^&]*\).*/\1/')
+        echo "$place" | grep -q '^{redirect}?code=.*&state=st$' && echo 'redirected '
+        token "{{\"grant_type\":\"authorization_code\",\"code\":\"$code\",\"redirect_uri\":\"{redirect}\",\"client_id\":\"app\",\"code_verifier\":\"wrong\",\"state\":\"st\"}}"
+        token "{{\"grant_type\":\"authorization_code\",\"code\":\"$code\",\"redirect_uri\":\"{redirect}\",\"client_id\":\"app\",\"code_verifier\":\"{VERIFIER}\",\"state\":\"st\"}}"
+        bearer=$(member access_token)
+        ask -H "authorization: Bearer $bearer"; profile -H "authorization: Bearer $bearer"
+        ask -H 'x-api-key: dummy'; ask -H 'authorization: Bearer sk-ant-oat01-SCRUBBED0004xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'
+        "#
+    );
+    let output = shipped("claude-account-login.yaml", &format!("{TOOLBOX}{login}"));
+    let said = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(said, "401 401 401 redirected 400 200 200 200 200 401", "{}", talk(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
+}
+
+#[test]
+fn a_vendor_s_login_from_before_is_renewed_or_refused_as_on_the_tape() {
+    let script = r#"
+        ask -H 'authorization: Bearer sk-ant-oat01-mine'
+        token '{"grant_type":"refresh_token","refresh_token":"sk-ant-ort01-mine","client_id":"app","scope":"user:inference user:plugins"}'
+        ask -H "authorization: Bearer $(member access_token)"
+        token '{"grant_type":"refresh_token","refresh_token":"sk-ant-ort01-another","client_id":"app"}'
+    "#;
+    for (tape, expected) in [("claude-account-renewed.yaml", "401 200 200 400"), ("claude-account-refused.yaml", "401 400 401 400")] {
+        let output = shipped(tape, &format!("{TOOLBOX}{script}"));
+        let said = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!((said.as_str(), output.status.code()), (expected, Some(0)), "{tape}: {}", talk(&output));
+    }
+}
+
+#[test]
+fn a_client_without_a_credential_for_its_model_gets_a_made_up_one_unless_the_tape_holds_a_login() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let script = format!("echo \"$ANTHROPIC_AUTH_TOKEN\"; {AUTHTAPE} client {MCP} --list >/dev/null");
+    let output = tape.replay(&[], &["sh", "-c", &script]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "authtape-made-up", "{}", talk(&output));
+    let own = tape.path("home");
+    let output = tape.replay(&["--home", own.to_str().unwrap()], &["sh", "-c", &script]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "", "a home that is chosen may hold a login");
+    let output = shipped("claude-account-login.yaml", "echo \"$ANTHROPIC_AUTH_TOKEN\"");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "");
 }

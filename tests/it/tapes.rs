@@ -76,6 +76,8 @@ fn every_tape_is_whole_small_and_in_the_table() {
 /// What a tape is there for: a kind, a status, and words that its answer or its request holds.
 const SHOWS: &[(&str, Kind, u16, &str)] = &[
     ("access-denied", Kind::Callback, 400, "error=access_denied"),
+    ("claude-account-login", Kind::TokenCode, 200, "sk-ant-ort01-"),
+    ("claude-account-login", Kind::AccountApi, 200, "claude_max"),
     ("claude-account-refused", Kind::TokenRefresh, 400, "invalid_grant"),
     ("claude-account-refused", Kind::LlmApi, 401, ""),
     ("claude-account-renewed", Kind::TokenRefresh, 200, "sk-ant-oat01-"),

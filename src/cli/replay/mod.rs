@@ -20,7 +20,7 @@ use crate::replay::{Account, Adoption, Player, PlayerOptions};
 use crate::reply::Pace;
 use crate::runner::isolation::{self, IsolationError};
 use crate::runner::sockets::{Earlier, Report, Watch};
-use crate::runner::{Ended, Environment};
+use crate::runner::{Ended, Environment, claude};
 use crate::scrub::Policy;
 use clap::Args;
 use door::Door;
@@ -130,6 +130,7 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     let mut player = player(arguments, terminal)?;
     player.arm(faults, arguments.client.last_session()).map_err(|error| faults::refused(&error))?;
     arguments.reverse.check(Some(&player.origins()))?;
+    let caller = with_credential(caller, arguments, &player);
     if arguments.isolate {
         // Before the first thread.
         isolation::enter().map_err(|error| not_isolated(&error))?;
@@ -137,6 +138,15 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| own(&error))?;
     runtime.block_on(replay(arguments, player, &caller, existing, terminal))
+}
+
+/// In a throwaway home nobody is logged in to the model. Where the tape demands no login there, a made-up credential does.
+fn with_credential(caller: Environment, arguments: &ReplayArguments, player: &Player) -> Environment {
+    if player.checks_the_model_s_bearer() || arguments.client.home.as_os_str() != "temp" {
+        return caller;
+    }
+    let made_up = claude::made_up_credential(&caller);
+    caller.with(&made_up)
 }
 
 /// What a replay does not do.

@@ -30,6 +30,7 @@ HOSTS = {
     "auth.oidc.test": "oidc",
     "api.anthropic.com": "messages",
     "platform.claude.com": "messages",
+    "claude.com": "messages",
     "downloads.claude.ai": "messages",
     "raw.githubusercontent.com": "messages",
     "github.com": "messages",

@@ -227,6 +227,9 @@ def players(server):
     yield "mcp-remote", driver("mcp-remote-stdio", server), LEGACY
     yield "reference", reference_client(server, *ECHO, says="echo: "), BOTH
     yield "claude", claude_asks(server), BOTH
+    # As a stranger starts it: tools deferred, no key, and the replay's assistant in place of the model.
+    asks = Step(["claude", "-p", "go", "--allowedTools", "mcp__lab"], says="echo: hello from the lab", apart=claude_logged_in(server))
+    yield "claude-asks", dataclasses.replace(asks, environment={"DISABLE_AUTOUPDATER": "1"}), BOTH
 
 
 # Something that a client writes into its home at once.

@@ -277,6 +277,13 @@ TAPES = [
         *(*ASKED_FIRST, *LOGIN, *ASKED_FIRST, *TOOLS),
     ),
     tape(
+        *("claude-account-login", "claude", "messages", NONE),
+        "Claude Code's own login (`claude auth login`): the token endpoint takes JSON, the model API and the account are the resource",
+        claude("-p", "say something {prompt}", says="No tool was offered.", setup=["claude", "auth", "login", "--claudeai"]),
+        *("authorize", "callback", "token-code", "account-api", "llm-api"),
+        options={"LAB_LOGIN": "open"},
+    ),
+    tape(
         *("claude-account-renewed", "claude", "messages", NONE),
         "Claude Code's own login with dummy tokens: the model API answers 401, the refresh succeeds, the model answers",
         claude("-p", "say something {prompt}", says="No tool was offered."),

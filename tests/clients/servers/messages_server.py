@@ -3,11 +3,13 @@
 
 POST /v1/messages calls the tool mcp__lab__echo once and then says a final sentence; every other path answers 404, which
 Claude Code takes calmly. Every request is logged and every key received is noted. With LAB_LOGIN it wants the access token of an
-account, which only a refresh gives: the refresh is `renewed` or `refused`.
+account: `open` lets everybody log in, at the other values only a refresh could give one, and is `renewed` or `refused`.
 
 Environment: LAB_RECORD, LAB_CERT, LAB_KEY, LAB_LOGIN. Prints {"port": N} when it listens.
 """
 
+import base64
+import hashlib
 import http.server
 import json
 import os
@@ -26,6 +28,11 @@ GONE = {"error": "invalid_grant", "error_description": "Refresh token not found 
 LOGIN = os.environ.get("LAB_LOGIN")
 ACCOUNT = {"uuid": secret("account", secrets.token_hex(16)), "email_address": secret("person", f"{secrets.token_hex(8)}@people.test")}
 GIVEN = set()  # access tokens
+CODES = {}  # code → challenge and redirect URI
+PROFILE = {
+    "account": {"uuid": ACCOUNT["uuid"], "email": ACCOUNT["email_address"]},
+    "organization": {"organization_type": "claude_max", "rate_limit_tier": "default_claude_max_5x"},
+}
 USAGE = {"input_tokens": 1, "output_tokens": 1}
 
 
@@ -69,9 +76,14 @@ class Answer(http.server.BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         is_token, is_message = url.path == "/v1/oauth/token", url.path == "/v1/messages"
         note(headers, url.query, body if is_token else "")
-        if LOGIN and self.command == "POST" and is_token:
-            self.renew(json.loads(body))
-        elif LOGIN and is_message and headers.get("authorization", "").partition(" ")[2] not in GIVEN:
+        is_person = headers.get("authorization", "").partition(" ")[2] in GIVEN
+        if LOGIN == "open" and url.path.endswith("/oauth/authorize"):
+            self.authorize(dict(urllib.parse.parse_qsl(url.query)))
+        elif LOGIN and self.command == "POST" and is_token:
+            self.issue(json.loads(body))
+        elif LOGIN and is_person and url.path == "/api/oauth/profile":
+            self.json(200, PROFILE)
+        elif LOGIN and is_message and not is_person:
             self.json(401, EXPIRED)
         elif self.command == "POST" and is_message:
             self.message(json.loads(body))
@@ -89,9 +101,21 @@ class Answer(http.server.BaseHTTPRequestHandler):
         else:
             self.json(200, whole(block))
 
-    def renew(self, request):
-        """A refresh of the account's tokens."""
-        if LOGIN == "refused":
+    def authorize(self, request):
+        """The person says yes."""
+        code = secret("code", secrets.token_urlsafe(30))
+        CODES[code] = request["code_challenge"], request["redirect_uri"]
+        answer = urllib.parse.urlencode({"code": code, "state": request["state"]})
+        self.answer(302, "text/html", "", {"location": f"{request['redirect_uri']}?{answer}"})
+
+    def issue(self, request):
+        """The account's tokens, for a code or for a refresh."""
+        if LOGIN == "open":
+            digest = hashlib.sha256(request.get("code_verifier", "").encode()).digest()
+            shown = base64.urlsafe_b64encode(digest).decode().rstrip("="), request.get("redirect_uri")
+            if shown != CODES.pop(request.get("code"), None):
+                return self.json(400, GONE)
+        elif LOGIN == "refused":
             return self.json(400, GONE)
         access, refresh = (secret(what, f"sk-ant-{what}01-{secrets.token_urlsafe(60)}") for what in ("oat", "ort"))
         GIVEN.add(access)
@@ -101,10 +125,11 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def json(self, status, value):
         self.answer(status, "application/json", json.dumps(value))
 
-    def answer(self, status, content_type, text):
+    def answer(self, status, content_type, text, headers=()):
         self.status = status
         self.send_response(status)
-        self.send_header("content-type", content_type)
+        for name, value in {"content-type": content_type, **dict(headers)}.items():
+            self.send_header(name, value)
         self.send_header("content-length", str(len(text.encode())))
         self.end_headers()
         if self.command != "HEAD":
