@@ -13,6 +13,7 @@ use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Warning, part_path};
 use crate::fault::Fired;
+use crate::keys::KeyRing;
 use crate::proxy::{Answer, Captures, Peer};
 use crate::record::OpenedUrl;
 use crate::replay::{Account, Adoption, Player, PlayerOptions};
@@ -76,7 +77,7 @@ pub struct ReplayArguments {
     /// Let access tokens live this many seconds instead of as long as on the tape
     #[arg(long, value_name = "SECONDS")]
     expires_in: Option<u64>,
-    /// Issue the same values in each replay with this number
+    /// Issue the same values in each replay with this number; tokens that are signed differ all the same
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
     /// Let recorded waits take place: real, or N times as fast; without it they are skipped
@@ -178,7 +179,9 @@ fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player
         pace: arguments.speed.map_or(Pace::Skipped, Pace::Times),
         adoption: if arguments.no_adopt { Adoption::None } else { Adoption::First },
     };
-    Player::new(cassette, seed(arguments)?, &options)
+    let player = Player::new(cassette, seed(arguments)?, &options);
+    player
+        .map(|player| player.sign_with(Box::new(KeyRing::default())))
         .map_err(|error| CliError::new(Exit::BAD_FILE, format_args!("{}: {error}", arguments.cassette.display())))
 }
 
