@@ -17,6 +17,7 @@
 //! | 5 | [`record`] | captured exchanges become scrubbed documents |
 //! | 5 | [`replay`] | the player: a tape and the model answer a client |
 //! | 5 | [`scenario`] | cassette, faults and sessions of a replay, from a file |
+//! | 6 | [`keys`] | keys of one run that sign tokens in place of the servers |
 //! | 6 | [`upstream`] | the way to the real servers |
 //! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
 //! | 7 | [`useragent`] | the browser's part of a login |
@@ -32,6 +33,7 @@ pub mod client;
 pub mod demo;
 pub mod exchange;
 pub mod fault;
+pub mod keys;
 pub mod matcher;
 pub mod model;
 pub mod protocol;

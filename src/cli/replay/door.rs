@@ -12,7 +12,7 @@ use crate::useragent::Plan;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -88,7 +88,7 @@ impl Local for Door {
     ) -> BoxFuture<'_, Result<Response<Body>, NoAnswer>> {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let body = whole(body).await?;
+            let Some(body) = whole(body).await? else { return Ok(too_large()) };
             let request = plain(&parts, body);
             let answered = locked(&self.player).answer(&request, peer.session, real_time());
             if let Some(ending) = self.ending(&request, peer.session) {
@@ -107,18 +107,25 @@ impl Local for Door {
     }
 }
 
-/// The body, once all of it is there.
-async fn whole(mut body: RequestBody) -> Result<Bytes, Failure> {
+/// The body, once all of it is there; `None` for one that is too large.
+async fn whole(mut body: RequestBody) -> Result<Option<Bytes>, Failure> {
     let gone = |reason: String| Failure { stage: Stage::ClientGone, reason };
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| gone(error.to_string()))?;
         bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
         if bytes.len() > BODY_LIMIT {
-            return Err(gone(format!("a request of more than {BODY_LIMIT} bytes")));
+            return Ok(None);
         }
     }
-    Ok(bytes.freeze())
+    Ok(Some(bytes.freeze()))
+}
+
+/// RFC 9110 §15.5.14.
+fn too_large() -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("authtape: a request of more than {BODY_LIMIT} bytes\n")));
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    response
 }
 
 /// The request as plain data.
