@@ -144,7 +144,7 @@ impl Account {
                 }
                 (Part::Other, None, miss.nearest, None)
             }
-            Source::Fault => (Part::Other, None, None, None),
+            Source::Fault { kind } => (part_of_kind(*kind), Some(kind.name()), None, None),
             Source::Tape { interaction } => (Part::Other, None, Some(*interaction), None),
             Source::Dressed { interaction, decided } => (part_of(decided), name_of(decided), Some(*interaction), Some(decided)),
             Source::Model(decided) => (part_of(decided), name_of(decided), None, Some(decided)),
@@ -173,7 +173,7 @@ impl Answered {
             Source::Dressed { interaction, .. } => AnsweredBy::Model { like: Some(*interaction), reasons },
             Source::Model(_) => AnsweredBy::Model { like: None, reasons },
             Source::Assistant(_) => AnsweredBy::Assistant,
-            Source::Fault => AnsweredBy::Fault,
+            Source::Fault { .. } => AnsweredBy::Fault,
             Source::Elsewhere => AnsweredBy::Elsewhere,
             Source::Miss(miss) => AnsweredBy::Miss { nearest: miss.nearest, reasons: miss.reasons.clone() },
         }
@@ -183,6 +183,9 @@ impl Answered {
     fn reason(&self) -> Option<String> {
         if matches!(self.source, Source::Tape { .. }) && self.reply.status >= 400 {
             return Some("as on the tape".to_owned());
+        }
+        if matches!(self.source, Source::Fault { .. }) && self.reply.status >= 400 {
+            return Some("a fault, in place of the server".to_owned());
         }
         let (Source::Dressed { decided, .. } | Source::Model(decided)) = &self.source else { return None };
         let reason = match decided {
@@ -201,6 +204,16 @@ impl Answered {
 /// Methods and paths come from the client: only their beginning is kept.
 fn short(text: &str) -> String {
     text.chars().take(120).collect()
+}
+
+fn part_of_kind(kind: Kind) -> Part {
+    match kind {
+        Kind::Prm | Kind::AsMetadata | Kind::OidcConfig | Kind::Jwks | Kind::CimdDoc => Part::Discovery,
+        kind if kind.is_mcp() => Part::Mcp,
+        kind if kind.is_token() => Part::Login,
+        Kind::DcrCreate | Kind::DcrManage | Kind::Par | Kind::Authorize | Kind::Revoke => Part::Login,
+        _ => Part::Other,
+    }
 }
 
 fn part_of(decided: &Decided) -> Part {
