@@ -1,6 +1,6 @@
 //! The player behind the proxy: requests become plain data, its replies are performed. Reads the clock for it; dials nothing.
 
-use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Request as PlainRequest, Stage, Version};
+use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Json, JsonStyle, Request as PlainRequest, Stage, Version};
 use crate::fault::Fired;
 use crate::model::Moment;
 use crate::proxy::{AtEnd, Body, Connection, Local, NoAnswer, Peer, perform};
@@ -99,9 +99,19 @@ fn too_large() -> Response<Body> {
 fn plain(parts: &Parts, body: Bytes) -> PlainRequest {
     let fields = parts.headers.iter();
     let headers: Headers = fields.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))).collect();
-    let body = PlainBody { content: Content::of(body, &headers), ..PlainBody::default() };
+    let body = PlainBody { content: content(body, &headers), ..PlainBody::default() };
     let url = parts.uri.to_string();
     PlainRequest { method: parts.method.to_string(), url, version: Version::Http11, headers, body, trailers: Headers::new() }
+}
+
+/// The body of a request that is answered and never written again: JSON counts in whatever style it is.
+fn content(body: Bytes, headers: &Headers) -> Content {
+    if matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
+        && let Ok(value) = serde_json::from_slice(&body)
+    {
+        return Content::Json(Json { value, style: JsonStyle::default() });
+    }
+    Content::of(body, headers)
 }
 
 fn locked(player: &Mutex<Player>) -> MutexGuard<'_, Player> {
