@@ -16,6 +16,7 @@
 //! | 4 | [`assistant`] | scripted answers in place of a client's model and of its vendor |
 //! | 5 | [`record`] | captured exchanges become scrubbed documents |
 //! | 5 | [`replay`] | the player: a tape and the model answer a client |
+//! | 6 | [`keys`] | keys of one run that sign tokens in place of the servers |
 //! | 6 | [`upstream`] | the way to the real servers |
 //! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
 //! | 7 | [`useragent`] | the browser's part of a login |
@@ -31,6 +32,7 @@ pub mod client;
 pub mod demo;
 pub mod exchange;
 pub mod fault;
+pub mod keys;
 pub mod matcher;
 pub mod model;
 pub mod protocol;

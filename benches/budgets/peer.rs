@@ -19,9 +19,6 @@ use tempfile::TempDir;
 /// How long a peer may take to start, or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Says where proxy and root certificate are and stays until its input ends.
-const IDLE_CLIENT: &str = r#"printf '%s\n%s\n' "$HTTPS_PROXY" "$NODE_EXTRA_CA_CERTS" > "$0.new" && mv "$0.new" "$0"; exec cat"#;
-
 /// A running proxy. It is killed when this goes.
 pub struct Peer {
     pub way: Way,
@@ -39,7 +36,7 @@ pub enum Run {
     Recorded,
 }
 
-/// `authtape record`, serving.
+/// `authtape record` or `authtape replay`, serving.
 pub struct Authtape {
     pub peer: Peer,
     /// From its start until it says that it serves.
@@ -103,25 +100,6 @@ impl Peer {
         Ok(())
     }
 
-    /// `authtape replay` of a tape around a client that does nothing; with a time limit far away.
-    pub fn replay(tape: &Path, run: Run) -> Fallible<Self> {
-        let folder = tempfile::tempdir()?;
-        let ready = folder.path().join("ready");
-        let mut command = clean(env!("CARGO_BIN_EXE_authtape"), folder.path());
-        command.arg("replay").arg(tape);
-        if run == Run::Recorded {
-            command.arg("-o").arg(folder.path().join("run.yaml"));
-        }
-        command.args(["--timeout", "1h", "--", "sh", "-c", IDLE_CLIENT]).arg(&ready);
-        let child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let mut peer = Self { way: Way { proxy: None, trusted: String::new() }, pid: child.id(), child, folder };
-        peer.wait_until(|| ready.exists())?;
-        let ready = fs::read_to_string(ready)?;
-        let (proxy, root) = ready.trim().split_once('\n').ok_or("no proxy and root")?;
-        peer.way = Way { proxy: Some(proxy_of(proxy)?), trusted: fs::read_to_string(root)? };
-        Ok(peer)
-    }
-
     fn wait_until(&mut self, mut is_there: impl FnMut() -> bool) -> Fallible<()> {
         let began = Instant::now();
         while !is_there() {
@@ -155,6 +133,21 @@ impl Authtape {
         for server in servers {
             command.arg("--connect-to").arg(format!("localhost:{}={server}", server.port()));
         }
+        Self::serving(command, folder)
+    }
+
+    /// Starts to replay a tape.
+    pub fn replay(tape: &Path, run: Run) -> Fallible<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut command = clean(env!("CARGO_BIN_EXE_authtape"), folder.path());
+        command.env("XDG_RUNTIME_DIR", folder.path()).arg("replay").arg(tape);
+        if run == Run::Recorded {
+            command.arg("-o").arg(folder.path().join("bench.yaml"));
+        }
+        Self::serving(command, folder)
+    }
+
+    fn serving(mut command: Command, folder: TempDir) -> Fallible<Self> {
         let began = Instant::now();
         let mut child = command.stderr(Stdio::piped()).spawn()?;
         let mut errors = BufReader::new(child.stderr.take().ok_or("no pipe")?);

@@ -13,7 +13,7 @@ pub async fn run(bench: &Bench, rounds: usize) -> Fallible<()> {
         let folder = tempfile::tempdir()?;
         let (tape, flows) = (folder.path().join("tape.yaml"), folder.path().join("flows"));
         record(bench, protocol, &tape, &flows).await?;
-        let (ours, recorded) = (Peer::replay(&tape, Run::Forgotten)?, Peer::replay(&tape, Run::Recorded)?);
+        let (ours, recorded) = (Authtape::replay(&tape, Run::Forgotten)?, Authtape::replay(&tape, Run::Recorded)?);
         let mitmdump = Peer::mitmdump_replay(&flows)?;
         let server = bench.server(protocol);
         let (mut direct, mut rows, mut mitmdumps) = (Row::default(), [Row::default(), Row::default()], Row::default());
@@ -21,7 +21,7 @@ pub async fn run(bench: &Bench, rounds: usize) -> Fallible<()> {
             let measured = load::run(&bench.direct, server, protocol, Limit::Time(ROUND)).await?;
             direct.0.push(Round { measured, cpu: f64::NAN });
             for (peer, row) in [&ours, &recorded].into_iter().zip(&mut rows) {
-                row.0.push(round(peer, server, protocol).await?);
+                row.0.push(round(&peer.peer, server, protocol).await?);
             }
             if let Some(mitmdump) = &mitmdump {
                 mitmdumps.0.push(round(mitmdump, server, protocol).await?);

@@ -94,7 +94,8 @@ impl Issuer {
             Consent::Unavailable => return Err(Refusal::new("temporarily_unavailable", "overloaded, try again later")),
         }
         let subject = self.policy.subject.clone();
-        let grant = self.issued.add(Grant::new(&client.id, &subject, resources, scope));
+        let nonce = asked.get("nonce").map(str::to_owned);
+        let grant = self.issued.add(Grant { nonce, ..Grant::new(&client.id, &subject, resources, scope) });
         let value = mint.next("code_");
         let code = Code {
             grant,

@@ -29,6 +29,8 @@ pub struct Grant {
     pub oldest_access: u32,
     /// The newest tokens.
     pub newest: Option<Newest>,
+    /// The nonce of the authorization request (OpenID Connect Core §3.1.2.1).
+    pub nonce: Option<String>,
 }
 
 /// The newest tokens of a grant.
@@ -166,6 +168,29 @@ impl Issued {
         }
     }
 
+    /// An access token, whether it holds or not.
+    pub fn any_access(&self, value: &str) -> Option<&AccessToken> {
+        self.access.get(value)
+    }
+
+    /// Gives an access token another value, where one of another form is due. The old value was never issued.
+    pub fn rename_access(&mut self, old: &str, new: &str) {
+        let Some(token) = self.access.remove(old) else { return };
+        if let Some(newest) = self.grant_mut(token.grant).newest.as_mut().filter(|newest| newest.access == old) {
+            newest.access = new.to_owned();
+        }
+        self.access.insert(new.to_owned(), token);
+    }
+
+    /// Gives a refresh token another value; see [`Issued::rename_access`].
+    pub fn rename_refresh(&mut self, old: &str, new: &str) {
+        let Some(token) = self.refresh.remove(old) else { return };
+        if let Some(newest) = self.grant_mut(token.grant).newest.as_mut().filter(|newest| newest.refresh.as_deref() == Some(old)) {
+            newest.refresh = Some(new.to_owned());
+        }
+        self.refresh.insert(new.to_owned(), token);
+    }
+
     /// How many refresh tokens of a grant would be accepted now, grace aside.
     pub fn active_refresh(&self, id: GrantId, now: Moment) -> usize {
         if self.grant(id).revoked.is_some() {
@@ -188,6 +213,7 @@ impl Grant {
             generation: 0,
             oldest_access: 0,
             newest: None,
+            nonce: None,
         }
     }
 }

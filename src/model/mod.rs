@@ -36,7 +36,7 @@ pub use scope::Scope;
 pub use server::{Passed, Server, Session};
 pub use token::TokenAnswer;
 
-use crate::exchange::{Request, Response};
+use crate::exchange::{Headers, Request, Response};
 use crate::protocol::Era;
 use std::time::Duration;
 use url::Url;
@@ -202,9 +202,7 @@ impl Model {
     pub fn answer(&mut self, request: &Request, real: Moment) -> Answer {
         let now = self.clock.read(real);
         let mut answer = self.routed(request, now);
-        if let Some(origin) = request.headers.first("origin") {
-            allow_origin(&mut answer.response, origin);
-        }
+        allow_origin(&mut answer.response.headers, request);
         answer
     }
 
@@ -334,11 +332,18 @@ fn same_place(own: &str, place: &str) -> bool {
     own == place || place.strip_suffix('/') == Some(own) || own.strip_suffix('/') == Some(place)
 }
 
-/// Fetch §3.2: browsers may read every answer.
-fn allow_origin(response: &mut Response, origin: &str) {
-    response.headers.push("access-control-allow-origin", origin);
-    response.headers.push("access-control-allow-headers", "authorization, content-type, mcp-protocol-version, mcp-session-id");
-    response.headers.push("access-control-expose-headers", "www-authenticate, mcp-session-id");
+/// Lets a browser read an answer, whatever page asked (Fetch §3.2); an answer to anybody else stays as it is.
+pub fn allow_origin(headers: &mut Headers, request: &Request) {
+    let Some(origin) = request.headers.first("origin") else { return };
+    let own = |name: &str| name.to_ascii_lowercase().starts_with("access-control-");
+    headers.retain(|name, _| !own(name));
+    headers.push("access-control-allow-origin", origin);
+    headers.push("access-control-expose-headers", "www-authenticate, mcp-session-id");
+    if request.method == "OPTIONS" {
+        let asked = |name: &str, usual: &str| request.headers.first(name).unwrap_or(usual).to_owned();
+        headers.push("access-control-allow-headers", asked("access-control-request-headers", "authorization, content-type"));
+        headers.push("access-control-allow-methods", "GET, POST, DELETE, OPTIONS");
+    }
 }
 
 #[cfg(test)]

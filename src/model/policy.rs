@@ -84,10 +84,12 @@ pub struct ServerPolicy {
     pub metadata_in_challenge: bool,
     /// The client capabilities without which no request is answered (2026-07-28).
     pub required_capabilities: Vec<String>,
-    /// The origins a browser may come from besides its own; all others get a 403.
+    /// The origins a browser may come from besides its own, `*` for all; others get a 403.
     pub origins: Vec<String>,
     /// Whether a bearer is needed at all.
     pub protected: bool,
+    /// The methods that need none all the same: of JSON-RPC, or of HTTP where there is no message.
+    pub open_methods: Vec<String>,
 }
 
 /// Whether a refresh gives a new refresh token.
@@ -310,6 +312,7 @@ impl Default for ServerPolicy {
             required_capabilities: Vec::new(),
             origins: Vec::new(),
             protected: true,
+            open_methods: Vec::new(),
         }
     }
 }

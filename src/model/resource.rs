@@ -42,12 +42,13 @@ impl Model {
             let response = rpc_error(403, &Value::Null, -32000, "Forbidden: invalid Origin header");
             return denied(response, "the Origin is not one that may come");
         }
-        if !server.policy.protected {
-            return Ok(Access { subject: String::new(), client: String::new(), scope: Scope::default(), source: None });
-        }
         let is_in_query = Bearer::of_url(&request.url).is_some();
         let authorization = Authorization::of(&request.headers);
-        if authorization.is_none() && !is_in_query {
+        let is_bare = authorization.is_none() && !is_in_query;
+        if !server.policy.protected || (is_bare && server.is_open(request)) {
+            return Ok(Access { subject: String::new(), client: String::new(), scope: Scope::default(), source: None });
+        }
+        if is_bare {
             // RFC 6750 §3.1: no error code when no token was sent.
             return denied(server.challenged(401, None, &server.policy.scope), "no bearer was sent");
         }
@@ -93,7 +94,14 @@ impl Denied {
 impl Server {
     fn is_good_origin(&self, origin: &str) -> bool {
         let own = Url::parse(&self.resource).is_ok_and(|url| url.origin().ascii_serialization() == origin);
-        own || self.policy.origins.iter().any(|known| known == origin)
+        own || self.policy.origins.iter().any(|known| known == "*" || known == origin)
+    }
+
+    /// True for a request that needs no bearer.
+    fn is_open(&self, request: &Request) -> bool {
+        let body = request.body.content.json();
+        let method = body.as_deref().and_then(|body| body["method"].as_str()).unwrap_or(&request.method);
+        self.policy.open_methods.iter().any(|own| own == method)
     }
 
     /// The scope that this request needs: the server's and that of the tool it calls.

@@ -7,6 +7,7 @@ use super::sink::CaptureSink;
 use super::wire::Connection;
 use crate::exchange::{Captured, ConnectionEvent, Trouble};
 use http::uri::Authority;
+use hyper::upgrade::OnUpgrade;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -35,7 +36,7 @@ pub(super) struct Context {
     pub stop: CancellationToken,
     pub numbers: Numbers,
     pub reverse: Arc<Reverse>,
-    tunnels: Mutex<HashMap<SocketAddr, Arc<Via>>>,
+    tunnels: Mutex<HashMap<SocketAddr, Tunnel>>,
     /// Sessions that sent a request over our certificate, with its host.
     trust: Mutex<HashSet<(u32, Authority)>>,
 }
@@ -50,7 +51,14 @@ pub(super) struct Via {
     pub exchanges: AtomicU32,
 }
 
-/// Keeps a tunnel known to the core by the address from which we reach it.
+/// A client's tunnel on its way to the core.
+pub(super) struct Tunnel {
+    pub via: Arc<Via>,
+    /// The client's stream.
+    pub stream: OnUpgrade,
+}
+
+/// Keeps a tunnel known to the core by the address from which we name it.
 pub(super) struct TunnelEntry {
     context: Arc<Context>,
     address: SocketAddr,
@@ -124,17 +132,17 @@ impl Context {
     }
 
     /// Announces a tunnel to the core.
-    pub fn announce(self: &Arc<Self>, address: SocketAddr, via: Arc<Via>) -> TunnelEntry {
-        self.tunnels().insert(address, via);
+    pub fn announce(self: &Arc<Self>, address: SocketAddr, tunnel: Tunnel) -> TunnelEntry {
+        self.tunnels().insert(address, tunnel);
         TunnelEntry { context: Arc::clone(self), address }
     }
 
-    /// The tunnel that reaches the core from this address; nobody else may.
-    pub fn tunnel(&self, address: SocketAddr) -> Option<Arc<Via>> {
-        self.tunnels().get(&address).cloned()
+    /// The tunnel that is named to the core from this address; nobody else may. It is there once.
+    pub fn tunnel(&self, address: SocketAddr) -> Option<Tunnel> {
+        self.tunnels().remove(&address)
     }
 
-    fn tunnels(&self) -> std::sync::MutexGuard<'_, HashMap<SocketAddr, Arc<Via>>> {
+    fn tunnels(&self) -> std::sync::MutexGuard<'_, HashMap<SocketAddr, Tunnel>> {
         self.tunnels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! hudsucker's view of us: it opens tunnels and speaks TLS to the client, we answer every request ourselves. It accepts
 //! nothing but our own relay, and it never dials.
 
-use super::context::{Context, Via};
+use super::context::{Context, Tunnel, Via};
 use super::forward;
 use http::uri::{Scheme, Uri};
 use http::{Method, Request, StatusCode};
@@ -31,17 +31,20 @@ impl Handler {
 }
 
 impl HttpHandler for Handler {
-    async fn handle_request(&mut self, peer: &HttpContext, request: Request<Body>) -> RequestOrResponse {
+    async fn handle_request(&mut self, peer: &HttpContext, mut request: Request<Body>) -> RequestOrResponse {
         if let Some(via) = &self.tunnel {
             if request.method() == Method::CONNECT {
                 return refusal(StatusCode::NOT_IMPLEMENTED, "a tunnel within a tunnel");
             }
             return forward::answer(&self.context, via, &Scheme::HTTPS, request).await.into();
         }
-        self.tunnel = self.context.tunnel(peer.client_addr);
-        if self.tunnel.is_none() || request.method() != Method::CONNECT {
+        let named = self.context.tunnel(peer.client_addr).filter(|_| request.method() == Method::CONNECT);
+        let Some(Tunnel { via, stream }) = named else {
             return refusal(StatusCode::FORBIDDEN, "this port is for authtape itself");
-        }
+        };
+        self.tunnel = Some(via);
+        // The client's stream in place of the one that the CONNECT came on.
+        request.extensions_mut().insert(stream);
         request.into()
     }
 }

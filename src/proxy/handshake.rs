@@ -5,7 +5,7 @@ use super::alert::{self, HandshakeKeys, KeyWatch};
 use super::wire::Wire;
 use crate::exchange::Trouble;
 use crate::upstream::chain;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -38,6 +38,7 @@ pub(super) enum Trust {
 }
 
 /// What the client's records have told so far.
+#[derive(Default)]
 pub(super) struct Handshake {
     /// The beginning of the record that is being read, header included.
     start: Vec<u8>,
@@ -49,9 +50,10 @@ pub(super) struct Handshake {
     watch: Option<KeyWatch>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
     /// Hellos and keys.
+    #[default]
     Begun,
     /// The client encrypts from here on.
     Encrypting,
@@ -70,12 +72,9 @@ pub(super) struct Watched {
 }
 
 impl Handshake {
-    /// Begins with the first bytes of the client, before the server gets them.
-    pub fn new(keys: &Arc<HandshakeKeys>, hello: &[u8]) -> Self {
-        let start = Vec::with_capacity(START);
-        let mut handshake = Self { start, left: 0, stage: Stage::Begun, keys: Arc::clone(keys), watch: None };
-        handshake.read(hello);
-        handshake
+    /// Begins before the server has a byte of the client's.
+    pub fn new(keys: &Arc<HandshakeKeys>) -> Self {
+        Self { start: Vec::with_capacity(START), left: 0, stage: Stage::Begun, keys: Arc::clone(keys), watch: None }
     }
 
     /// True once the client sent an alert.
@@ -172,6 +171,14 @@ impl AsyncRead for Watched {
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.wire).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.wire).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.wire.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,6 +1,6 @@
-//! Layer 7: the intercepting proxy. hudsucker speaks TLS to the client; around it stand our own accept loop and sniffing
-//! (`relay`, `front`, `tunnel`), our own certificates (`root`, `leaf`) and our own answers (`handler`, `forward`). Each
-//! exchange goes to a [`CaptureSink`] while it happens.
+//! Layer 7: the intercepting proxy. hudsucker speaks TLS to the client, on the client's own socket (`handover`); around it stand
+//! our own accept loop and sniffing (`relay`, `front`, `tunnel`), our own certificates (`root`, `leaf`) and our own answers
+//! (`handler`, `forward`). Each exchange goes to a [`CaptureSink`] while it happens.
 //!
 //! Knows sockets, TLS and HTTP. Does not know what an exchange means, never prints, and logs numbers only. (hudsucker and
 //! hyper log URLs and bytes: a subscriber must leave their targets out.)
@@ -19,6 +19,7 @@ mod credential;
 mod forward;
 mod front;
 mod handler;
+mod handover;
 mod handshake;
 mod headers;
 mod leaf;
@@ -118,6 +119,7 @@ pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationTok
     let connections = Connections::default();
     let descriptors = Descriptors::of_this_process();
     let slots = Arc::new(Semaphore::new(descriptors.clients));
+    let naming = Arc::new(Semaphore::new(descriptors.named));
     let accepted = Arc::default();
     let entrance = Entrance::Proxy;
     let relay = Relay {
@@ -130,6 +132,7 @@ pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationTok
         accepted,
         descriptors,
         slots,
+        naming,
         keys,
         core,
     };
@@ -194,11 +197,9 @@ impl Drop for Running {
     }
 }
 
-/// Starts hudsucker on a loopback port of its own. Accepted sockets inherit TCP_NODELAY: without it each TLS answer waits
-/// 40 ms for a delayed ACK.
+/// Starts hudsucker on a loopback port of its own, where `tunnel` names to it what it is to serve.
 fn start_core(context: &Arc<Context>, leaves: Leaves) -> Result<SocketAddr, ServeError> {
     let socket = TcpSocket::new_v4()?;
-    socket.set_nodelay(true)?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
     let listener = socket.listen(1024)?;
     let address = listener.local_addr()?;

@@ -25,6 +25,7 @@ const ON_THEIR_WAY: Duration = Duration::from_millis(100);
 /// The connection breaks in place of a response.
 pub async fn perform(reply: Reply, connection: Arc<Connection>, at_end: Option<AtEnd>) -> Result<Response<Body>, NoAnswer> {
     let Reply { status, headers, delay, steps, ending, broken } = reply;
+    let guard = Guard(at_end);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -34,7 +35,7 @@ pub async fn perform(reply: Reply, connection: Arc<Connection>, at_end: Option<A
     let body = match (steps.as_slice(), ending) {
         ([], Ending::Complete) => Body::empty(),
         ([Step::Send(bytes)], Ending::Complete) => Body::from(bytes.clone()),
-        _ => stepwise(steps, ending, connection, Guard(at_end)),
+        _ => stepwise(steps, ending, connection, guard),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -79,5 +80,36 @@ async fn next((mut steps, ending, connection, guard): Rest) -> Option<(Result<By
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::Headers;
+    use crate::proxy::wire::tests::connected;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+    /// Whether the end of such a reply was told before its response was let go, and after.
+    async fn told(steps: &[&'static str], ending: Ending) -> (bool, bool) {
+        let is_told = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_told);
+        let steps = steps.iter().map(|text| Step::Send(Bytes::from_static(text.as_bytes()))).collect();
+        let reply = Reply::of(200, Headers::new(), steps, ending);
+        let (_client, _stream, connection) = connected().await;
+        let response = perform(reply, connection, Some(Box::new(move || told.store(true, SeqCst)))).await;
+        let before = is_told.load(SeqCst);
+        drop(response);
+        (before, is_told.load(SeqCst))
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_stream_is_told_whatever_it_held() {
+        assert_eq!(told(&[], Ending::Open).await, (false, true));
+        assert_eq!(told(&["a", "b"], Ending::Complete).await, (false, true));
+        // A recorded stream that the server ended at once.
+        assert!(told(&[], Ending::Complete).await.1);
+        assert!(told(&["a"], Ending::Complete).await.1);
     }
 }

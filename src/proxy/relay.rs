@@ -71,6 +71,8 @@ pub(super) struct Relay {
     /// How many connections of all ports may be open at once.
     pub descriptors: Descriptors,
     pub slots: Arc<Semaphore>,
+    /// How many tunnels may be named to the core at once.
+    pub naming: Arc<Semaphore>,
     pub keys: Arc<HandshakeKeys>,
     /// Where hudsucker listens.
     pub core: SocketAddr,

@@ -1,14 +1,14 @@
 //! What comes after a CONNECT: TLS goes to the core, HTTP is served here, anything else is refused. The first five bytes
 //! tell, however slowly they come.
 
-use super::context::{Context, TunnelEntry, Via};
+use super::context::{Context, Tunnel, Via};
 use super::forward;
+use super::handover::{self, Ended};
 use super::handshake::{Handshake, Trust, Watched};
 use super::relay::Relay;
 use super::wire::Wire;
 use crate::exchange::{Actor, Trouble};
 use crate::upstream::chain;
-use bytes::{Buf, Bytes, BytesMut};
 use http::uri::Scheme;
 use hudsucker::Body;
 use hyper::service::service_fn;
@@ -17,14 +17,16 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 /// A TLS record header, or enough of a request line to tell a method.
 const TELLING: usize = 5;
+
+/// The beginning of the core's answer to a CONNECT that it takes.
+const ANSWER: [u8; 12] = *b"HTTP/1.1 200";
 
 /// What a tunnel begins with.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,65 +94,36 @@ pub(super) fn server() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// TLS: spliced to the core on a connection that it knows as this tunnel.
-async fn tls(relay: &Arc<Relay>, via: &Arc<Via>, mut wire: Wire) {
-    let hello = wire.take_ahead();
-    let handshake = Handshake::new(&relay.keys, &hello);
-    let mut core = match reach_core(&relay.context, via, relay.core, &hello).await {
-        Ok(reached) => reached,
-        Err(error) => {
-            tracing::warn!(connection = via.connection.number, code = error.raw_os_error(), "cannot reach the core");
-            return;
-        }
-    };
-    let mut watched = Watched::new(wire, handshake);
+/// TLS: the core gets the client's stream. Waits until it lets go of it.
+async fn tls(relay: &Arc<Relay>, via: &Arc<Via>, wire: Wire) {
     let began = Instant::now();
-    let copied = match watched.write_all(&core.early).await {
-        Ok(()) => copy_bidirectional(&mut watched, &mut core.stream).await,
-        Err(error) => Err(error),
-    };
+    let watched = Watched::new(wire, Handshake::new(&relay.keys));
+    let Ok((stream, ended)) = handover::upgrade_to(watched, via.connection.stop.clone()).await else { return };
+    if let Err(error) = hand_over(relay, via, stream).await {
+        tracing::warn!(connection = via.connection.number, code = error.raw_os_error(), "cannot reach the core");
+        return;
+    }
+    let Ok(Ended { handshake, error }) = ended.await else { return };
     // Browsers open connections in advance; only one that refuses our certificate is worth a word.
-    let is_spare = via.peer.actor == Actor::UserAgent && !watched.handshake.is_refused();
+    let is_spare = via.peer.actor == Actor::UserAgent && !handshake.is_refused();
     if !via.was_used() && !is_spare {
         let trust = if relay.context.is_trusted(via) { Trust::Shown } else { Trust::Open };
-        let (trouble, detail) = watched.handshake.verdict(began.elapsed(), trust, copied.err());
+        let (trouble, detail) = handshake.verdict(began.elapsed(), trust, error);
         event(&relay.context, via, trouble, detail);
     }
 }
 
-/// Our connection to the core.
-struct Core {
-    stream: TcpStream,
-    /// Came after the answer to the CONNECT.
-    early: Bytes,
-    _entry: TunnelEntry,
-}
-
-/// Opens the same tunnel at the core and sends the first bytes after it.
-async fn reach_core(context: &Arc<Context>, via: &Arc<Via>, core: SocketAddr, hello: &Bytes) -> io::Result<Core> {
+/// Names the tunnel to the core over a socket of ours, which carries nothing else.
+async fn hand_over(relay: &Relay, via: &Arc<Via>, stream: OnUpgrade) -> io::Result<()> {
     let target = via.target.as_ref().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut stream = TcpStream::connect(core).await?;
-    stream.set_nodelay(true)?;
+    let _turn = relay.naming.acquire().await.map_err(io::Error::other)?;
+    let mut socket = TcpStream::connect(relay.core).await?;
     // The core asks for the tunnel only once the CONNECT is there.
-    let entry = context.announce(stream.local_addr()?, Arc::clone(via));
-    let mut request = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n").into_bytes();
-    request.extend_from_slice(hello);
-    stream.write_all(&request).await?;
-    let mut reply = BytesMut::with_capacity(4096);
-    let end = loop {
-        if let Some(found) = memchr::memmem::find(&reply, b"\r\n\r\n") {
-            break found + 4;
-        }
-        if reply.len() > 1024 || stream.read_buf(&mut reply).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    };
-    if !reply.starts_with(b"HTTP/1.1 200") {
-        return Err(io::ErrorKind::ConnectionRefused.into());
-    }
-    // The answer to the hello may have come with it.
-    reply.advance(end);
-    Ok(Core { stream, early: reply.freeze(), _entry: entry })
+    let _entry = relay.context.announce(socket.local_addr()?, Tunnel { via: Arc::clone(via), stream });
+    socket.write_all(format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n").as_bytes()).await?;
+    let mut answer = [0; ANSWER.len()];
+    socket.read_exact(&mut answer).await?;
+    if answer == ANSWER { Ok(()) } else { Err(io::ErrorKind::ConnectionRefused.into()) }
 }
 
 fn event(context: &Context, via: &Via, trouble: Trouble, detail: String) {

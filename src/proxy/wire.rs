@@ -190,3 +190,20 @@ impl AsyncWrite for Wire {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use tokio::sync::Semaphore;
+
+    /// A client's end, our end and what we know of it.
+    pub async fn connected() -> (TcpStream, TcpStream, Arc<Connection>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let slot = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        let connection = Connections::default().open(1, &stream, CancellationToken::new(), slot).unwrap();
+        (client, stream, connection)
+    }
+}

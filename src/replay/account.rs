@@ -126,11 +126,12 @@ impl Account {
         self.requests += 1;
         let status = answered.reply.status;
         let endpoint = Endpoint::parse(&request.url);
-        let place = endpoint.as_ref().map(|endpoint| format!("{} {}", request.method, endpoint.path())).unwrap_or_default();
+        let path = endpoint.as_ref().map(Endpoint::path);
+        let place = || path.map(|path| short(&format!("{} {path}", request.method))).unwrap_or_default();
         let rpc = || request.body.content.json().and_then(|body| body["method"].as_str().map(short));
         let (part, name, interaction, decided) = match &answered.source {
             Source::Elsewhere => {
-                let host = endpoint.map(|endpoint| endpoint.host().to_owned()).unwrap_or_default();
+                let host = endpoint.as_ref().map(|endpoint| endpoint.host().to_owned()).unwrap_or_default();
                 let name = if self.elsewhere.len() < HOSTS || self.elsewhere.contains_key(&host) { host } else { REST.to_owned() };
                 *self.elsewhere.entry(name).or_default() += 1;
                 return;
@@ -143,7 +144,7 @@ impl Account {
                 }
                 (Part::Other, None, miss.nearest, None)
             }
-            Source::Fault => (Part::Other, None, None, None),
+            Source::Fault { kind } => (part_of_kind(*kind), Some(kind.name()), None, None),
             Source::Tape { interaction } => (Part::Other, None, Some(*interaction), None),
             Source::Dressed { interaction, decided } => (part_of(decided), name_of(decided), Some(*interaction), Some(decided)),
             Source::Model(decided) => (part_of(decided), name_of(decided), None, Some(decided)),
@@ -154,7 +155,7 @@ impl Account {
             At::Elsewhere if part == Part::Mcp => (Part::Other, name),
             At::Elsewhere => (part, name),
         };
-        let what = name.map(str::to_owned).or_else(rpc).unwrap_or(place);
+        let what = name.map(str::to_owned).or_else(rpc).unwrap_or_else(place);
         let told = self.sessions.entry(session).or_default();
         if told.len() < TOLD {
             let is_miss = matches!(answered.source, Source::Miss(_));
@@ -172,7 +173,7 @@ impl Answered {
             Source::Dressed { interaction, .. } => AnsweredBy::Model { like: Some(*interaction), reasons },
             Source::Model(_) => AnsweredBy::Model { like: None, reasons },
             Source::Assistant(_) => AnsweredBy::Assistant,
-            Source::Fault => AnsweredBy::Fault,
+            Source::Fault { .. } => AnsweredBy::Fault,
             Source::Elsewhere => AnsweredBy::Elsewhere,
             Source::Miss(miss) => AnsweredBy::Miss { nearest: miss.nearest, reasons: miss.reasons.clone() },
         }
@@ -182,6 +183,9 @@ impl Answered {
     fn reason(&self) -> Option<String> {
         if matches!(self.source, Source::Tape { .. }) && self.reply.status >= 400 {
             return Some("as on the tape".to_owned());
+        }
+        if matches!(self.source, Source::Fault { .. }) && self.reply.status >= 400 {
+            return Some("a fault, in place of the server".to_owned());
         }
         let (Source::Dressed { decided, .. } | Source::Model(decided)) = &self.source else { return None };
         let reason = match decided {
@@ -197,9 +201,19 @@ impl Answered {
     }
 }
 
-/// A method comes from the client: only its beginning is kept.
-fn short(method: &str) -> String {
-    method.chars().take(60).collect()
+/// Methods and paths come from the client: only their beginning is kept.
+fn short(text: &str) -> String {
+    text.chars().take(120).collect()
+}
+
+fn part_of_kind(kind: Kind) -> Part {
+    match kind {
+        Kind::Prm | Kind::AsMetadata | Kind::OidcConfig | Kind::Jwks | Kind::CimdDoc => Part::Discovery,
+        kind if kind.is_mcp() => Part::Mcp,
+        kind if kind.is_token() => Part::Login,
+        Kind::DcrCreate | Kind::DcrManage | Kind::Par | Kind::Authorize | Kind::Revoke => Part::Login,
+        _ => Part::Other,
+    }
 }
 
 fn part_of(decided: &Decided) -> Part {

@@ -64,7 +64,7 @@ struct Asked<'a> {
 }
 
 /// The recorded answer that says the same.
-fn model_of(tape: &Tape, endpoint: &Endpoint, made: &Response, decided: &Decided) -> Option<usize> {
+pub(super) fn model_of(tape: &Tape, endpoint: &Endpoint, made: &Response, decided: &Decided) -> Option<usize> {
     let url = endpoint.as_str();
     let success = |_: &Request, response: &Response| is_success(response.status);
     let same_error = |error: &str, response: &Response| {
@@ -81,7 +81,12 @@ fn model_of(tape: &Tape, endpoint: &Endpoint, made: &Response, decided: &Decided
             tape.last_of(kind_of(*grant_type), url, |_, response| same_error(error, response))
         }
         Decided::Revoked => tape.last_of(Kind::Revoke, url, success),
-        Decided::Refused { error, .. } => tape.last_of(Kind::DcrCreate, url, |_, response| same_error(error, response)),
+        Decided::Refused { error, .. } => {
+            let said = tape.last_of(Kind::DcrCreate, url, |_, response| same_error(error, response));
+            // Nobody may register here: the tape's server says so in its own way.
+            let closed = || tape.last_of(Kind::DcrCreate, url, |_, response| matches!(response.status, 401 | 403..=405 | 429 | 501));
+            said.or_else(|| (made.status == 403 || made.status == 429).then(closed).flatten())
+        }
         _ => None,
     }
 }
@@ -92,6 +97,7 @@ fn tokens(own: &Value, made: &Value, asked: &Asked<'_>) -> Value {
     for (name, value) in own.as_object().into_iter().flatten() {
         let now = match name.as_str() {
             "access_token" | "expires_in" => made.get(name).cloned(),
+            "id_token" => made.get(name).or(Some(value)).cloned(),
             "refresh_token" => made.get(name).cloned().or_else(|| repeated(value, asked)),
             "scope" => made.get(name).filter(|scope| scope.as_str().is_some_and(|scope| !scope.is_empty())).or(Some(value)).cloned(),
             _ => Some(value.clone()),

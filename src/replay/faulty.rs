@@ -94,7 +94,7 @@ impl Player {
         };
         let (answer, mut fired) = trouble.faults.before(&scene, &mut self.model);
         let mut answered = match answer {
-            Some(reply) => Answered { reply: *reply, source: Source::Fault, open: None },
+            Some(reply) => Answered { reply: *reply, source: Source::Fault { kind: aim.kind }, open: None },
             None => self.paced(request, session, now),
         };
         let decided = answered.decided().cloned();

@@ -1,23 +1,23 @@
 //! The authorization servers of a tape: from their metadata where it was recorded, from their endpoints where it was not. Policies
 //! come from what the tape shows; the model's stated defaults fill the rest.
 
-use super::policies::Evidence;
+use super::conclusions;
+use super::evidence::{Evidence, Verdict};
+use super::policies::FromTape;
 use super::seed;
 use super::tape::{Tape, is_success};
 use super::vendor::Login;
-use crate::exchange::{Exchange, Response};
-use crate::model::policy::{AuthMethod, RefreshIssue, Registration, Rotation, WellKnown};
-use crate::model::{Issuer, IssuerPolicy};
-use crate::protocol::{ClientCredentials, Endpoint, EndpointRole, Kind, Parameters, request_parameters};
+use crate::model::Issuer;
+use crate::model::policy::{AuthMethod, Registration, WellKnown};
+use crate::protocol::{Endpoint, EndpointRole, Kind};
 use serde_json::Value;
-use std::time::Duration;
 
 /// An authorization server, and the resources that clients named to it.
 pub(super) struct Described {
     pub(super) issuer: Issuer,
     pub(super) resources: Vec<String>,
     /// Which of its policies the tape shows.
-    pub(super) shown: Evidence,
+    pub(super) shown: FromTape,
 }
 
 /// The authorization servers that the tape describes, in the order of the tape; vendors' logins without metadata are not among them.
@@ -63,8 +63,8 @@ pub(super) fn generated(tape: &Tape, identifier: &str) -> Described {
             *place = url;
         }
     }
-    let mut shown = Evidence::new();
-    let resources = behaviour(tape, &mut issuer, &mut shown);
+    let mut shown = FromTape::new();
+    let resources = behaviour(tape, &mut issuer, &[], &mut shown);
     Described { issuer, resources, shown }
 }
 
@@ -77,7 +77,7 @@ fn described(tape: &Tape, identifier: &str, document: &Value, form: WellKnown) -
     issuer.endpoints.revoke = url("revocation_endpoint");
     let flag = |member: &str| document[member] == Value::Bool(true);
     let policy = &mut issuer.policy;
-    let mut shown = Evidence::from(["metadata", "iss", "client-documents", "registration"]);
+    let mut shown = FromTape::from(["metadata", "iss", "client-documents", "registration"]);
     policy.metadata = vec![form];
     policy.send_iss = flag("authorization_response_iss_parameter_supported");
     policy.client_documents = flag("client_id_metadata_document_supported");
@@ -91,92 +91,26 @@ fn described(tape: &Tape, identifier: &str, document: &Value, form: WellKnown) -
         policy.auth_methods = methods;
         shown.insert("auth-methods");
     }
-    let resources = behaviour(tape, &mut issuer, &mut shown);
+    let supported = document["scopes_supported"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+    let resources = behaviour(tape, &mut issuer, &supported.collect::<Vec<_>>(), &mut shown);
     Described { issuer, resources, shown }
 }
 
 /// What the tape shows the server do. Returns the resources that it accepted.
-pub(super) fn behaviour(tape: &Tape, issuer: &mut Issuer, shown: &mut Evidence) -> Vec<String> {
-    let (authorize, token, register) =
-        (issuer.endpoints.authorize.clone(), issuer.endpoints.token.clone(), issuer.endpoints.register.clone());
-    let mut resources = Vec::new();
-    let policy = &mut issuer.policy;
-    let registrations: Vec<_> = at(tape, Kind::DcrCreate, &register).collect();
+pub(super) fn behaviour(tape: &Tape, issuer: &mut Issuer, supported: &[String], shown: &mut FromTape) -> Vec<String> {
     // Real servers take what they do not advertise; what is advertised comes first.
-    let further = [AuthMethod::None, AuthMethod::Post, AuthMethod::Basic];
-    further.into_iter().for_each(|method| {
-        if !policy.auth_methods.contains(&method) {
-            policy.auth_methods.push(method);
-        }
-    });
-    if !registrations.is_empty() {
-        shown.insert("registration");
-    }
-    if !registrations.is_empty() && !registrations.iter().any(|(_, response)| is_success(response.status)) {
-        policy.registration = Registration::Closed;
-    }
-    for (exchange, _) in tape.iter().filter(|(_, own)| own.kind == Kind::Authorize).map(|(_, own)| (&own.exchange, ())) {
-        let asked = request_parameters(&exchange.request);
-        if is_at(exchange, &authorize) {
-            if !asked.has("code_challenge") {
-                policy.require_pkce = false;
-                shown.insert("pkce");
-            }
-            resources.extend(asked.text("resource").map(str::to_owned));
+    for method in [AuthMethod::None, AuthMethod::Post, AuthMethod::Basic] {
+        if !issuer.policy.auth_methods.contains(&method) {
+            issuer.policy.auth_methods.push(method);
         }
     }
-    let codes: Vec<_> = at(tape, Kind::TokenCode, &token).filter(|(_, response)| is_success(response.status)).collect();
-    let refreshes: Vec<_> = at(tape, Kind::TokenRefresh, &token).filter(|(_, response)| is_success(response.status)).collect();
-    lifetimes(policy, &codes, &refreshes, shown);
-    if codes.iter().any(|(exchange, response)| gives_unasked_refresh(exchange, response, &registrations)) {
-        policy.refresh_issue = RefreshIssue::Always;
-        shown.insert("refresh-token");
-    }
-    for (exchange, _) in codes.iter().chain(&refreshes) {
-        resources.extend(Parameters::of(&exchange.request.body.content).text("resource").map(str::to_owned));
-    }
+    let evidence = Evidence::of(tape, issuer);
+    conclusions::take(&evidence, supported, &mut issuer.policy, shown);
+    let accepted = evidence.all().filter(|own| !matches!(own.verdict, Verdict::Refused(_)));
+    let mut resources: Vec<String> = accepted.filter_map(|own| own.resource.clone()).collect();
     resources.sort_unstable();
     resources.dedup();
     resources
-}
-
-/// True when a client got a refresh token without having registered for it.
-fn gives_unasked_refresh(exchange: &Exchange, response: &Response, registrations: &[(&Exchange, &Response)]) -> bool {
-    let credentials = ClientCredentials::of(&exchange.request);
-    let Some(client) = credentials.as_ref().and_then(ClientCredentials::id) else { return false };
-    let is_its = |answer: &Response| Parameters::of(&answer.body.content).text("client_id") == Some(client.as_ref());
-    let registration = registrations.iter().find(|(_, answer)| is_its(answer));
-    let has_refresh = Parameters::of(&response.body.content).has("refresh_token");
-    let asks = |asked: &Parameters| asked.texts("grant_types").any(|own| own == "refresh_token");
-    has_refresh && registration.is_some_and(|(exchange, _)| !asks(&Parameters::of(&exchange.request.body.content)))
-}
-
-fn lifetimes(policy: &mut IssuerPolicy, codes: &[(&Exchange, &Response)], refreshes: &[(&Exchange, &Response)], shown: &mut Evidence) {
-    let issued = |response: &Response, name: &str| Parameters::of(&response.body.content).text(name).map(str::to_owned);
-    if !codes.is_empty() && !codes.iter().any(|(_, response)| issued(response, "refresh_token").is_some()) {
-        policy.refresh_issue = RefreshIssue::Never;
-        shown.insert("refresh-token");
-    }
-    if let Some((exchange, response)) = refreshes.last() {
-        let asked = Parameters::of(&exchange.request.body.content).text("refresh_token").map(str::to_owned);
-        let given = issued(response, "refresh_token");
-        policy.rotation = if given.is_none() || given == asked { Rotation::Never } else { Rotation::Strict };
-        shown.insert("rotation");
-    }
-    let lifetime = |response: &Response| Parameters::of(&response.body.content).value("expires_in").and_then(Value::as_u64);
-    if let Some(seconds) = codes.iter().chain(refreshes).filter_map(|(_, response)| lifetime(response)).next_back() {
-        policy.access_ttl = Duration::from_secs(seconds);
-        shown.insert("access-ttl");
-    }
-}
-
-fn at<'t>(tape: &'t Tape, kind: Kind, url: &'t str) -> impl Iterator<Item = (&'t Exchange, &'t Response)> {
-    tape.of_kind(kind).filter(move |(exchange, _)| is_at(exchange, url))
-}
-
-fn is_at(exchange: &Exchange, url: &str) -> bool {
-    let place = Endpoint::parse(&exchange.request.url);
-    place.is_some() && place == Endpoint::parse(url)
 }
 
 fn first(tape: &Tape, role: EndpointRole, fits: impl Fn(&str) -> bool) -> Option<String> {

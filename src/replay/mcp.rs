@@ -12,7 +12,7 @@ use crate::reply::{Ending, Reply};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// How many pairs of ids a caller keeps.
+/// How many pairs of ids a caller keeps at least.
 const KEPT_IDS: usize = 64;
 
 /// What a caller asks for with a JSON-RPC request.
@@ -36,7 +36,7 @@ impl Player {
             Err(denied) => return self.challenged(id, request, &denied),
         };
         match request.method.as_str() {
-            "POST" => self.post(id, request, process, &access),
+            "POST" => self.post(id, request, process, &access, time),
             "GET" if request.headers.has("last-event-id") => self.resumed(id, request, &access),
             "GET" => self.stream(id, request, process, &access, now),
             _ => self.modelled(request, now),
@@ -49,7 +49,7 @@ impl Player {
     }
 
     /// A refusal of the gate, as the tape's server writes it.
-    fn challenged(&self, id: ServerId, request: &Request, denied: &Denied) -> Answered {
+    pub(super) fn challenged(&self, id: ServerId, request: &Request, denied: &Denied) -> Answered {
         let made = &denied.response;
         let decided = Decided::Challenged { status: made.status, reason: denied.reason };
         let error = |response: &Response| parse_challenges(&response.headers).iter().find_map(|own| own.error().map(str::to_owned));
@@ -69,8 +69,11 @@ impl Player {
         Answered::whole(&response, Source::Dressed { interaction, decided })
     }
 
-    fn post(&mut self, id: ServerId, request: &Request, process: u32, access: &Access) -> Answered {
+    pub(super) fn post(&mut self, id: ServerId, request: &Request, process: u32, access: &Access, now: Moment) -> Answered {
         let body = request.body.content.json();
+        if let Some(Value::Array(all)) = body.as_deref() {
+            return self.batch(id, request, process, access, (all, now));
+        }
         let empty = Value::Null;
         let message = body.as_deref().unwrap_or(&empty);
         let method = message["method"].as_str().unwrap_or_default().to_owned();
@@ -143,15 +146,14 @@ impl Player {
 
     fn recorded(&mut self, call: &Call<'_>, index: usize) -> Answered {
         let exchange = self.tape.exchange(index);
-        let then = exchange.request.body.content.json().unwrap_or_default().into_owned();
+        let then = exchange.request.body.content.json().unwrap_or_default();
         let ids = self.ids.entry(call.caller.clone()).or_default();
-        if ids.len() == KEPT_IDS {
-            ids.remove(0);
+        if ids.len() == 2 * KEPT_IDS {
+            ids.drain(..KEPT_IDS);
         }
         ids.push((then["id"].clone(), call.message["id"].clone()));
-        let token = |message: &Value| message.pointer("/params/_meta/progressToken").cloned();
-        let (own, now) = (token(&then), token(call.message));
-        let progress = own.as_ref().map(|own| (own, now.as_ref()));
+        let (own, now) = (progress_token(&then), progress_token(call.message));
+        let progress = own.map(|own| (own, now));
         let live = Live { ids, progress, session: call.session, version: call.version, pace: self.pace };
         let (interaction, response) = self.tape.answer(index);
         let reply = rewrite::reply(response, &live, After::Answer);
@@ -162,7 +164,9 @@ impl Player {
     fn stream(&mut self, id: ServerId, request: &Request, process: u32, access: &Access, now: Moment) -> Answered {
         let answer = self.model.answer(request, now);
         let streams = self.lines.get(&id).map(|line| line.streams.as_slice()).unwrap_or_default();
-        if !is_success(answer.response.status) || streams.is_empty() {
+        // The model opens streams for sessions only; a server without sessions may have them all the same.
+        let is_sessionless = !request.headers.has("mcp-session-id") && !self.model.server(id).policy.session_required;
+        if streams.is_empty() || !(is_success(answer.response.status) || is_sessionless) {
             return Answered { reply: Reply::whole(&answer.response), source: Source::Model(answer.decided), open: answer.open };
         }
         let session = request.headers.first("mcp-session-id").map(str::to_owned);
@@ -235,6 +239,10 @@ impl Player {
         let response = json_response(200, json!({"jsonrpc": "2.0", "id": call.message["id"], "error": error}));
         Answered::whole(&response, Source::Miss(Box::new(miss)))
     }
+}
+
+fn progress_token(message: &Value) -> Option<&Value> {
+    message.pointer("/params/_meta/progressToken")
 }
 
 /// How often this caller made this call before.

@@ -4,31 +4,41 @@
 mod account;
 mod adopt;
 mod assist;
+mod batch;
+mod conclusions;
 mod discovery;
 mod dress;
+mod evidence;
 mod faulty;
+mod gate;
+mod issue;
 mod issuers;
+mod jwt;
+mod key_set;
 mod made;
 mod mcp;
 mod policies;
 mod rewrite;
 mod seed;
 mod servers;
+mod signer;
 mod tape;
 mod vendor;
 
 pub use account::{Account, Miss, Part, Told};
 pub use assist::Assistance;
 pub use policies::Policies;
+pub use signer::{Algorithm, Signer, SigningKey};
 
 use crate::assistant::{Did, Script};
 use crate::cassette::Cassette;
 use crate::exchange::{Content, Headers, Json, JsonStyle, Request, Response};
-use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, ServerId};
-use crate::protocol::Endpoint;
+use crate::model::{Decided, GrantId, IssuerId, Model, Moment, OpenStream, ServerId, allow_origin};
+use crate::protocol::{Endpoint, Kind};
 use crate::reply::{Pace, Reply};
 use account::At;
 use adopt::Presumed;
+use key_set::KeySet;
 use serde_json::{Value, json};
 use servers::Line;
 use std::collections::{BTreeSet, HashMap};
@@ -47,6 +57,8 @@ pub struct Player {
     used: HashMap<(ServerId, Caller, Option<usize>), usize>,
     /// The ids of recorded calls and of those they answered, for streams that are resumed.
     ids: HashMap<Caller, Vec<(Value, Value)>>,
+    key_sets: Vec<KeySet>,
+    signer: Option<Box<dyn Signer>>,
     adoption: Adoption,
     /// What may be adopted at each authorization server.
     presumed: HashMap<IssuerId, Presumed>,
@@ -118,7 +130,10 @@ pub enum Source {
     /// The model made it.
     Model(Decided),
     /// A fault, in place of the servers.
-    Fault,
+    Fault {
+        /// What the request was for.
+        kind: Kind,
+    },
     /// The assistant, in place of the client's model or vendor.
     Assistant(Did),
     /// The host is not on the tape.
@@ -155,13 +170,34 @@ impl Player {
         let script = options.script.clone().unwrap_or_else(|| assist::script_of(&tape));
         let presumed = issuers.iter().map(|id| (*id, Presumed::of(&tape, model.issuer(*id)))).collect();
         let (used, ids) = (HashMap::new(), HashMap::new());
+        let key_sets = issuers.iter().map(|id| KeySet::of(&tape, model.issuer(*id))).collect();
         let (adoption, pace, trouble) = (options.adoption, options.pace, faulty::Trouble::default());
-        Ok(Self { tape, model, issuers, lines, used, ids, adoption, presumed, script, gate, pace, policies, account, trouble })
+        let signer = None;
+        let player = Self {
+            tape,
+            model,
+            issuers,
+            lines,
+            used,
+            ids,
+            key_sets,
+            signer,
+            adoption,
+            presumed,
+            script,
+            gate,
+            pace,
+            policies,
+            account,
+            trouble,
+        };
+        Ok(player)
     }
 
     /// Answers a request of a client process (or of its browser) at a real moment.
     pub fn answer(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
-        let answered = self.troubled(request, session, now);
+        let mut answered = self.troubled(request, session, now);
+        allow_origin(&mut answered.reply.headers, request);
         let path = Endpoint::parse(&request.url);
         let at = match self.model.server_at(&request.url) {
             Some(_) => At::Mcp,
@@ -192,9 +228,24 @@ impl Player {
         &self.account
     }
 
+    /// The authorization servers of the tape, in the model.
+    pub fn issuers(&self) -> &[IssuerId] {
+        &self.issuers
+    }
+
+    /// The MCP servers of the tape, in the model.
+    pub fn servers(&self) -> impl Iterator<Item = ServerId> {
+        self.lines.keys().copied()
+    }
+
     /// The model, to move its clock or to look at it.
     pub fn model_mut(&mut self) -> &mut Model {
         &mut self.model
+    }
+
+    /// The authorization server whose token endpoint this is.
+    fn issuer_at(&self, endpoint: &Endpoint) -> Option<IssuerId> {
+        self.issuers.iter().copied().find(|id| Endpoint::parse(&self.model.issuer(*id).endpoints.token).as_ref() == Some(endpoint))
     }
 
     /// The answer of the servers, as late as it is due.
@@ -218,6 +269,9 @@ impl Player {
             self.account.reached(id);
             return self.mcp(id, request, session, now);
         }
+        if let Some(keys) = self.key_set(request, &endpoint) {
+            return keys;
+        }
         if let Some(index) = self.tape.document(&request.method, &endpoint) {
             return self.document(index);
         }
@@ -230,6 +284,7 @@ impl Player {
         self.adopt_credentials(request, &endpoint);
         let answer = self.model.answer(request, now);
         if answer.decided != Decided::NotFound {
+            let answer = self.as_jwts(request, &endpoint, answer, now);
             return dress::dressed(&self.tape, request, &endpoint, answer);
         }
         if let Some(index) = self.configuration_at(&endpoint).filter(|_| request.method == "GET") {

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 /// The names of the policies that a tape shows.
-pub(super) type Evidence = BTreeSet<&'static str>;
+pub(super) type FromTape = BTreeSet<&'static str>;
 
 /// The policies of one server, each `name=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Policies {
 }
 
 impl Policies {
-    pub(super) fn of_issuer(of: &str, policy: &IssuerPolicy, shown: &Evidence) -> Self {
+    pub(super) fn of_issuer(of: &str, policy: &IssuerPolicy, shown: &FromTape) -> Self {
         let methods: Vec<&str> = policy.auth_methods.iter().map(|method: &AuthMethod| method.name()).collect();
         let registration = match policy.registration {
             Registration::Limit(limit) => format!("limit-{limit}"),
@@ -55,11 +55,13 @@ impl Policies {
             ("foreign-refresh", word(policy.foreign_refresh)),
             ("old-access", word(policy.old_access)),
             ("access-revocation", word(policy.access_revocation)),
+            ("consent", word(policy.consent)),
+            ("scopes", if policy.scopes.is_empty() { "any".to_owned() } else { list(policy.scopes.iter()) }),
         ];
         Self::sorted(of, rows.into(), shown)
     }
 
-    pub(super) fn of_server(of: &str, policy: &ServerPolicy, shown: &Evidence) -> Self {
+    pub(super) fn of_server(of: &str, policy: &ServerPolicy, shown: &FromTape) -> Self {
         let metadata = match &policy.metadata {
             ResourceMetadata::At(_) => "at-a-url".to_owned(),
             other => word(other),
@@ -69,13 +71,16 @@ impl Policies {
             ("protected", word(policy.protected)),
             ("sessions", word(policy.session_required)),
             ("get-stream", word(policy.get_stream)),
+            ("open-methods", list(policy.open_methods.iter().map(String::as_str))),
+            ("tool-scopes", list(policy.tool_scopes.iter().map(|(tool, _)| tool.as_str()))),
+            ("origins", list(policy.origins.iter().map(String::as_str))),
             ("metadata", metadata),
             ("audience", if policy.check_audience { "checked" } else { "any" }.to_owned()),
         ];
         Self::sorted(of, rows.into(), shown)
     }
 
-    fn sorted(of: &str, rows: Vec<(&'static str, String)>, shown: &Evidence) -> Self {
+    fn sorted(of: &str, rows: Vec<(&'static str, String)>, shown: &FromTape) -> Self {
         let (tape, default): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(name, _)| shown.contains(name));
         let written = |rows: Vec<(&str, String)>| rows.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         Self { of: of.to_owned(), tape: written(tape), default: written(default) }
@@ -101,6 +106,12 @@ fn word<T: Debug>(value: T) -> String {
         word.push(character.to_ascii_lowercase());
     }
     word
+}
+
+/// Names in a row; `none` where there are none.
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { "none".to_owned() } else { names.join("+") }
 }
 
 fn seconds(time: Duration) -> String {

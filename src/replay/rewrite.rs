@@ -45,14 +45,11 @@ pub(super) fn reply(recorded: &Response, live: &Live<'_>, after: After) -> Reply
             Reply::events(recorded.status, headers, &stream, live.pace, ending)
         }
         content => {
-            let mut response = Response { headers, ..recorded.clone() };
-            if let Some(value) = content.json() {
-                let style = if let Content::Json(json) = content { json.style } else { Default::default() };
-                let mut value = value.into_owned();
-                message(&mut value, live);
-                response.body.content = Content::Json(Json { value, style });
-            }
-            Reply::whole(&response)
+            let Some(value) = content.json() else { return Reply::complete(recorded.status, headers, content) };
+            let style = if let Content::Json(json) = content { json.style } else { Default::default() };
+            let mut value = value.into_owned();
+            message(&mut value, live);
+            Reply::complete(recorded.status, headers, &Content::Json(Json { value, style }))
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The MCP servers of a tape: where they are, whom they trust, which revisions they speak, and what was asked of them.
 
-use super::policies::Evidence;
-use super::seed;
+use super::policies::FromTape;
 use super::tape::{Tape, is_success};
+use super::{gate, seed};
 use crate::exchange::{Exchange, Response};
 use crate::matcher::Calls;
 use crate::model::Scope;
@@ -25,7 +25,7 @@ pub(super) struct Shown {
     pub(super) names: Vec<String>,
     pub(super) policy: ServerPolicy,
     /// Which of its policies the tape shows.
-    pub(super) shown: Evidence,
+    pub(super) shown: FromTape,
     pub(super) line: Line,
 }
 
@@ -89,8 +89,8 @@ fn takes_presumed(tape: &Tape, own: &[(usize, &Exchange, Kind)]) -> bool {
         let bearer = Bearer::of_headers(&exchange.request.headers);
         bearer.is_some_and(|bearer| !issued.contains(bearer.token.as_ref()))
     });
-    let statuses: Vec<u16> = presumed.filter_map(|(_, exchange, _)| exchange.status()).collect();
-    statuses.is_empty() || statuses.iter().any(|status| *status != 401)
+    let answers: Vec<&Response> = presumed.filter_map(|(_, exchange, _)| exchange.response()).collect();
+    answers.is_empty() || answers.iter().any(|answer| !gate::is_refusal(answer))
 }
 
 fn documents(tape: &Tape) -> impl Iterator<Item = (&Exchange, &Response)> {
@@ -104,12 +104,12 @@ fn shown(tape: &Tape, url: &Endpoint) -> Shown {
     let mut policy = ServerPolicy { session_required: false, get_stream: false, scope: Scope::default(), ..ServerPolicy::default() };
     let mut versions = Vec::new();
     for (index, exchange, kind) in &own {
-        note(*index, exchange, *kind, &mut line, &mut policy, &mut versions);
+        note(*index, exchange, *kind, &mut line, &mut versions);
     }
     let challenged = own.iter().filter_map(|(_, exchange, _)| exchange.response()).find_map(metadata_in_challenge);
     let document = document_of(tape, url, challenged.as_deref());
     let carries = own.iter().any(|(_, exchange, _)| Authorization::of(&exchange.request.headers).is_some());
-    policy.protected = carries || document.is_some() || !line.challenges.is_empty();
+    let mut shown = gate::look(&own, document.is_some(), &mut policy);
     policy.versions = spoken(&line, versions);
     let logs_in = tape.of_kind(Kind::TokenCode).any(|(_, response)| is_success(response.status));
     line.may_adopt = carries && !logs_in && takes_presumed(tape, &own);
@@ -130,17 +130,14 @@ fn shown(tape: &Tape, url: &Endpoint) -> Shown {
         policy.check_audience = names.iter().any(|name| seed::same(name, url.as_str()));
         policy.metadata = ResourceMetadata::At(exchange.request.url.clone());
     }
-    let shown = evidence(&line, !own.is_empty(), &policy, !names.is_empty());
+    shown.extend(seen_of(&line, &policy, !names.is_empty()));
     Shown { url: url.as_str().to_owned(), authorization_servers, names, policy, shown, line }
 }
 
-/// Which policies the tape shows: those of a server that nobody spoke to are defaults.
-fn evidence(line: &Line, is_spoken_to: bool, policy: &ServerPolicy, has_document: bool) -> Evidence {
+/// Which further policies the tape shows: those of a server that nobody spoke to are defaults.
+fn seen_of(line: &Line, policy: &ServerPolicy, has_document: bool) -> FromTape {
     let rows = [
         ("versions", line.is_legacy || line.is_modern),
-        ("protected", is_spoken_to || has_document),
-        ("sessions", line.is_legacy),
-        ("get-stream", policy.get_stream),
         ("metadata", has_document || matches!(policy.metadata, ResourceMetadata::At(_))),
         ("audience", policy.check_audience),
     ];
@@ -148,27 +145,23 @@ fn evidence(line: &Line, is_spoken_to: bool, policy: &ServerPolicy, has_document
 }
 
 /// Takes what one exchange shows of its server.
-fn note(index: usize, exchange: &Exchange, kind: Kind, line: &mut Line, policy: &mut ServerPolicy, versions: &mut Vec<String>) {
+fn note(index: usize, exchange: &Exchange, kind: Kind, line: &mut Line, versions: &mut Vec<String>) {
     line.requests += 1;
     let Some(response) = exchange.response() else { return };
-    if matches!(response.status, 401 | 403) {
+    if gate::is_refusal(response) {
         line.challenges.push(index);
         return;
     }
     let body = exchange.request.body.content.json();
     let method = body.as_ref().and_then(|body| body["method"].as_str()).unwrap_or_default();
     let succeeded = is_success(response.status);
-    policy.session_required |= exchange.request.headers.has("mcp-session-id") || response.headers.has("mcp-session-id");
     match kind {
         Kind::McpGetStream if succeeded => {
-            policy.get_stream = true;
             line.streams.push(index);
         }
         Kind::McpResume if succeeded => line.resumed.push(index),
         Kind::McpRequest => {
-            // What became of a session that was unknown or missing is for the model to say.
-            let is_session_trouble = matches!(response.status, 400 | 404) && method != "server/discover" && policy.session_required;
-            if let Some(body) = body.as_ref().filter(|_| !is_session_trouble) {
+            if let Some(body) = body.as_ref().filter(|body| gate::is_answer(body, response)) {
                 line.calls.add(index, body, is_placeholder);
             }
         }

@@ -1,5 +1,6 @@
 //! The interactions of a tape and the ways to find one: documents by URL, answers by kind and endpoint.
 
+use super::batch;
 use crate::cassette::Interaction;
 use crate::exchange::{Exchange, Request, Response};
 use crate::protocol::{Endpoint, Kind, RoleMap, classify_run};
@@ -20,7 +21,7 @@ pub(super) struct Tape {
 }
 
 impl Tape {
-    pub(super) fn new(interactions: Vec<Interaction>) -> Self {
+    pub(super) fn new(mut interactions: Vec<Interaction>) -> Self {
         let (roles, _) = classify_run(interactions.iter().map(|interaction| &interaction.exchange));
         let mut tape = Self {
             interactions: Vec::new(),
@@ -33,6 +34,8 @@ impl Tape {
             by_number: interactions.iter().enumerate().map(|(index, own)| (own.exchange.number, index)).collect(),
             origins: HashSet::new(),
         };
+        let batched: Vec<Interaction> = interactions.iter().flat_map(batch::requests).collect();
+        interactions.extend(batched);
         for (index, interaction) in interactions.iter().enumerate().filter(|(_, own)| own.kind != Kind::Callback) {
             tape.note(index, interaction);
         }
@@ -59,7 +62,9 @@ impl Tape {
             {
                 self.documents.insert(place, index);
             }
-            Kind::Userinfo | Kind::AccountApi if is_success(status) => {
+            Kind::Userinfo | Kind::AccountApi
+                if is_success(status) || !(matches!(status, 401 | 403) || self.behind_bearer.contains_key(&place)) =>
+            {
                 self.behind_bearer.insert(place, index);
             }
             // What an account does not have, it does not have then either.

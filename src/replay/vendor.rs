@@ -102,7 +102,7 @@ impl Login {
         if let Some(authorize) = &self.authorize {
             endpoints.authorize.clone_from(authorize);
         }
-        issuers::behaviour(tape, &mut described.issuer, &mut described.shown);
+        issuers::behaviour(tape, &mut described.issuer, &[], &mut described.shown);
         let policy = &mut described.issuer.policy;
         (policy.registration, policy.send_iss) = (Registration::Closed, false);
         described

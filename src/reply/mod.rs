@@ -8,7 +8,7 @@ mod handshake;
 pub use delivery::{Arrival, Delivery, Family};
 pub use handshake::{Flaw, Handshake};
 
-use crate::exchange::{EventStream, Headers, Response};
+use crate::exchange::{Content, EventStream, Headers, Response};
 use bytes::Bytes;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -80,9 +80,14 @@ impl Reply {
 
     /// A whole response at once.
     pub fn whole(response: &Response) -> Self {
-        let bytes = Bytes::from(response.body.content.to_bytes().into_owned());
+        Self::complete(response.status, response.headers.clone(), &response.body.content)
+    }
+
+    /// A whole response at once, from its parts.
+    pub fn complete(status: u16, headers: Headers, content: &Content) -> Self {
+        let bytes = Bytes::from(content.to_bytes().into_owned());
         let steps = if bytes.is_empty() { Vec::new() } else { vec![Step::Send(bytes)] };
-        Self::of(response.status, response.headers.clone(), steps, Ending::Complete)
+        Self::of(status, headers, steps, Ending::Complete)
     }
 
     /// A stream of events: their order is kept, the gaps between them follow the pace.

@@ -5,8 +5,9 @@ use nix::sys::resource::{Resource, getrlimit};
 
 /// Left for files, the runtime and the client's own pipes.
 const SPARE: u64 = 64;
-/// A tunnel holds the client's socket and two to the core.
-const TUNNEL: u64 = 3;
+/// How many tunnels may be named to the core at once, and the sockets that each of them takes for that moment.
+const NAMED: u64 = 16;
+const NAMING: u64 = 2;
 /// More are never needed.
 const MOST: u64 = 10_000;
 
@@ -17,6 +18,8 @@ pub struct Descriptors {
     pub clients: usize,
     /// Connections to servers.
     pub servers: usize,
+    /// Tunnels of clients that are being named to the core.
+    pub named: usize,
     /// The limit that they were shared out from.
     pub limit: u64,
 }
@@ -29,9 +32,11 @@ impl Descriptors {
 
     fn under(limit: u64) -> Self {
         let free = limit - SPARE.min(limit / 2);
+        let named = (free / 8).min(NAMED);
+        let free = free - named * NAMING;
         let servers = free / 5 * 2;
         let share = |number: u64| usize::try_from(number.clamp(1, MOST)).unwrap_or(1);
-        Self { clients: share((free - servers) / TUNNEL), servers: share(servers), limit }
+        Self { clients: share(free - servers), servers: share(servers), named: share(named), limit }
     }
 }
 
@@ -42,10 +47,11 @@ mod tests {
     #[test]
     fn the_shares_fit_under_the_limit() {
         for limit in [16, 64, 256, 1024, 65_536] {
-            let Descriptors { clients, servers, .. } = Descriptors::under(limit);
-            assert!(clients > 0 && servers > 0 && (clients * 3 + servers) as u64 <= limit - SPARE.min(limit / 2), "{limit}");
+            let Descriptors { clients, servers, named, .. } = Descriptors::under(limit);
+            assert!(clients > 0 && servers > 0 && named > 0, "{limit}");
+            assert!((clients + servers + 2 * named) as u64 <= limit - SPARE.min(limit / 2), "{limit}");
         }
         assert_eq!(Descriptors::under(u64::MAX).clients, 10_000);
-        assert_eq!(Descriptors::under(1024), Descriptors { clients: 192, servers: 384, limit: 1024 });
+        assert_eq!(Descriptors::under(1024), Descriptors { clients: 558, servers: 370, named: 16, limit: 1024 });
     }
 }

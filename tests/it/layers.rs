@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("replay", 5),
     ("record", 5),
     ("scenario", 5),
+    ("keys", 6),
     ("report", 6),
     ("upstream", 6),
     ("proxy", 7),

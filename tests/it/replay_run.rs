@@ -213,11 +213,11 @@ fn a_run_says_which_policies_the_tape_shows() {
     let lists: Vec<_> = policies.iter().map(|own| format!("{}\n{}\n{}", own.of, own.tape.join(" "), own.default.join(" "))).collect();
     insta::assert_snapshot!(lists.join("\n"), @"
     http://auth.demo.localhost
-    metadata=oauth registration=open client-documents=false auth-methods=none+client_secret_post+client_secret_basic iss=true access-ttl=3600s
-    reregistration=orphan unnamed-auth=advertised pkce=required redirect=exact-but-loopback-port resource-at-authorize=allow resource-at-token=allow resource-at-refresh=allow code-ttl=60s refresh-ttl=none refresh-token=when-registered rotation=strict grace=0s reuse=revoke-family foreign-refresh=revoke-family old-access=keep access-revocation=token
+    metadata=oauth registration=open client-documents=false auth-methods=none+client_secret_post+client_secret_basic redirect=exact-but-loopback-port iss=true access-ttl=3600s refresh-token=when-registered consent=granted
+    reregistration=orphan unnamed-auth=advertised pkce=required resource-at-authorize=allow resource-at-token=allow resource-at-refresh=allow code-ttl=60s refresh-ttl=none rotation=strict grace=0s reuse=revoke-family foreign-refresh=revoke-family old-access=keep access-revocation=token scopes=any
     http://mcp.demo.localhost/mcp
-    versions=2026-07-28 protected=true metadata=at-a-url audience=checked
-    sessions=false get-stream=false
+    versions=2026-07-28 protected=true open-methods=none metadata=at-a-url audience=checked
+    sessions=false get-stream=false tool-scopes=none origins=*
     ");
 }
 

@@ -1,6 +1,6 @@
 //! The player behind the proxy: requests become plain data, its replies are performed. Reads the clock for it; dials nothing.
 
-use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Request as PlainRequest, Stage, Version};
+use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Json, JsonStyle, Request as PlainRequest, Stage, Version};
 use crate::fault::Fired;
 use crate::model::Moment;
 use crate::proxy::{AtEnd, Body, Connection, Local, NoAnswer, Peer, perform};
@@ -10,7 +10,7 @@ use crate::useragent::{Opening, Plan};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -63,7 +63,7 @@ impl Local for Door {
     ) -> BoxFuture<'_, Result<Response<Body>, NoAnswer>> {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let body = whole(body).await?;
+            let Some(body) = whole(body).await? else { return Ok(too_large()) };
             let request = plain(&parts, body);
             let answered = locked(&self.player).answer(&request, peer.session, real_time());
             let by = answered.by();
@@ -79,27 +79,44 @@ impl Local for Door {
     }
 }
 
-/// The body, once all of it is there.
-async fn whole(mut body: RequestBody) -> Result<Bytes, Failure> {
+/// The body, once all of it is there; `None` for one that is too large.
+async fn whole(mut body: RequestBody) -> Result<Option<Bytes>, Failure> {
     let gone = |reason: String| Failure { stage: Stage::ClientGone, reason };
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| gone(error.to_string()))?;
         bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
         if bytes.len() > BODY_LIMIT {
-            return Err(gone(format!("a request of more than {BODY_LIMIT} bytes")));
+            return Ok(None);
         }
     }
-    Ok(bytes.freeze())
+    Ok(Some(bytes.freeze()))
+}
+
+/// RFC 9110 §15.5.14.
+fn too_large() -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("authtape: a request of more than {BODY_LIMIT} bytes\n")));
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    response
 }
 
 /// The request as plain data.
 fn plain(parts: &Parts, body: Bytes) -> PlainRequest {
     let fields = parts.headers.iter();
     let headers: Headers = fields.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))).collect();
-    let body = PlainBody { content: Content::of(body, &headers), ..PlainBody::default() };
+    let body = PlainBody { content: content(body, &headers), ..PlainBody::default() };
     let url = parts.uri.to_string();
     PlainRequest { method: parts.method.to_string(), url, version: Version::Http11, headers, body, trailers: Headers::new() }
+}
+
+/// The body of a request that is answered and never written again: JSON counts in whatever style it is.
+fn content(body: Bytes, headers: &Headers) -> Content {
+    if matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
+        && let Ok(value) = serde_json::from_slice(&body)
+    {
+        return Content::Json(Json { value, style: JsonStyle::default() });
+    }
+    Content::of(body, headers)
 }
 
 fn locked(player: &Mutex<Player>) -> MutexGuard<'_, Player> {

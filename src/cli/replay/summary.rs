@@ -28,7 +28,8 @@ pub fn print(arguments: &ReplayArguments, account: &Account, sessions: &[Session
     let requests = if account.requests == 1 { "1 request".to_owned() } else { format!("{} requests", account.requests) };
     terminal.talk(format_args!("\n{name}: {requests}, {misses}, {}", hermetic::in_short(seen)));
     let width = terminal.talk_width().max(40);
-    for line in lines(account, sessions, width) {
+    let others = if arguments.command.is_empty() { ": clients started elsewhere" } else { ", which did not end well" };
+    for line in lines(account, sessions, others, width) {
         terminal.talk(line);
     }
     for miss in account.misses.iter().take(NAMED) {
@@ -45,11 +46,12 @@ pub fn print(arguments: &ReplayArguments, account: &Account, sessions: &[Session
     }
 }
 
-fn lines(account: &Account, sessions: &[Session], width: usize) -> Vec<String> {
+/// `others` is said of sessions that are not listed.
+fn lines(account: &Account, sessions: &[Session], others: &str, width: usize) -> Vec<String> {
     let number = |session: &Session| session.session;
     let started = sessions.iter().map(|session| (number(session), head(session)));
     let elsewhere = account.sessions.keys().filter(|own| !sessions.iter().any(|session| number(session) == **own));
-    let served = elsewhere.map(|own| (*own, format!("session {own}: clients started elsewhere")));
+    let served = elsewhere.map(|own| (*own, format!("session {own}{others}")));
     let all: Vec<(u32, String)> = started.chain(served).collect();
     let mut lines = Vec::new();
     for (number, head) in all.iter().take(SESSIONS) {

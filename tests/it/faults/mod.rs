@@ -87,3 +87,17 @@ fn a_fault_that_cannot_be_is_refused_before_the_client_starts() {
         assert!(!touched.exists());
     }
 }
+
+#[test]
+fn what_a_fault_answered_stands_on_the_screen_also_when_a_setup_command_fails_of_it() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let output = broken(&tape, &["refresh-400-vendor"], ECHO);
+    assert!(talk(&output).contains("token-refresh 400: a fault, in place of the server"), "{}", talk(&output));
+
+    let setup = format!("{} client {} --timeout 1", super::replay::AUTHTAPE, super::replay::MCP);
+    let output = tape.replay(&["--fault", "callback-dropped", "--setup", &setup], &["true"]);
+    let said = talk(&output);
+    assert_eq!(output.status.code(), Some(125), "{said}");
+    assert!(said.contains("fault: callback-dropped fired once"), "{said}");
+    assert!(said.contains("session 1, which did not end well") && said.contains("dcr-create 201"), "{said}");
+}

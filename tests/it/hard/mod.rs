@@ -10,5 +10,6 @@ mod memory;
 mod planted;
 pub mod recorder;
 mod refused;
+mod replay;
 mod server;
 mod upstreams;

@@ -40,7 +40,7 @@ async fn a_bad_address_is_refused() {
     insta::assert_snapshot!(refused(&["--listen", &listen], &["/bin/true"]).await.replace(&port, " PORT "), @"
     2
     error: port PORT of 127.0.0.1 is taken
-    hint: choose another port, or leave --listen out for a free one
+    hint: choose another port with --listen; port 0 is any free one
     ");
     insta::assert_snapshot!(refused(&["--listen", "0.0.0.0:0"], &["/bin/true"]).await, @"
     2
