@@ -1,5 +1,7 @@
 //! Faults of the authorization endpoint and of the callback: each fires, and the reference client does what is right.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use super::{broken, count};
 use crate::replay::{ECHO, Tape, talk};
 use authtape::cassette::Cassette;

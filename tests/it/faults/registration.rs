@@ -1,5 +1,7 @@
 //! Faults of registration: each fires, and the reference client does what is right.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use super::{broken, count};
 use crate::replay::{AUTHTAPE, ECHO, MCP, Tape, talk};
 use authtape::protocol::Kind;
