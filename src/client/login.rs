@@ -29,13 +29,21 @@ enum Round {
 }
 
 impl Login<'_> {
-    /// Logs in. A registration of an earlier run that the server has forgotten is replaced once (RFC 6749 §5.2).
+    /// Logs in. A registration of an earlier run that the server has forgotten is replaced once (RFC 6749 §5.2), and so is a metadata
+    /// document that the server cannot get, where it registers clients.
     pub(super) async fn run(&self) -> Result<Tokens, ClientError> {
-        let stored = self.stored_client()?;
-        let is_stored = stored.is_some();
-        match self.round(stored).await? {
+        let client = match known(self.options, self.metadata) {
+            Some(client) => Some(client),
+            None => self.stored_client()?,
+        };
+        let is_replaceable = client.as_ref().is_some_and(|client| match client.source {
+            Source::Registration => true,
+            Source::Document => self.metadata.registration_endpoint.is_some(),
+            Source::Configured => false,
+        });
+        match self.round(client).await? {
             Round::Done(tokens) => Ok(tokens),
-            Round::ClientEnded(reason) if is_stored => {
+            Round::ClientEnded(reason) if is_replaceable => {
                 self.options.notes.say(&Note::ClientEnded(reason));
                 self.keep_client(None)?;
                 match self.round(None).await? {
@@ -47,10 +55,11 @@ impl Login<'_> {
         }
     }
 
-    async fn round(&self, stored: Option<Registered>) -> Result<Round, ClientError> {
-        let listener = self.listen(stored.as_ref()).await?;
+    /// One attempt as this client, or as one that is registered first.
+    async fn round(&self, client: Option<Registered>) -> Result<Round, ClientError> {
+        let listener = self.listen(client.as_ref()).await?;
         let redirect_uri = listener.redirect_uri();
-        let client = match known(self.options, self.metadata).or(stored) {
+        let client = match client {
             Some(client) => client,
             None => self.registered(&redirect_uri).await?,
         };
@@ -66,7 +75,7 @@ impl Login<'_> {
         let limit = self.options.login_limit;
         let Some(callback) = listener.wait(limit).await else {
             // A server that does not know the client shows a page and redirects nobody (RFC 6749 §4.1.2.1).
-            if client.source == Source::Registration && self.is_turned_away(&attempt.url).await {
+            if self.is_turned_away(&client, &attempt.url).await {
                 return Ok(Round::ClientEnded(format!("{} turns its authorization request away", self.metadata.issuer)));
             }
             return Err(AuthorizeError::TimedOut(limit.as_secs()).into());
@@ -103,8 +112,17 @@ impl Login<'_> {
         .map_err(AuthorizeError::Listen)
     }
 
+    /// Registers; once more where the secret that it is given has ended already (RFC 7591 §3.2.1).
     async fn registered(&self, redirect_uri: &str) -> Result<Registered, ClientError> {
-        let client = register(self.http, self.metadata, redirect_uri, self.scope).await?;
+        let mut client = register(self.http, self.metadata, redirect_uri, self.scope).await?;
+        if client.has_ended(now()) {
+            self.options.notes.say(&Note::ClientEnded(format!("the secret that {} gave has ended already", self.metadata.issuer)));
+            client = register(self.http, self.metadata, redirect_uri, self.scope).await?;
+        }
+        if client.has_ended(now()) {
+            let reason = format!("{} gives secrets that have ended already", self.metadata.issuer);
+            return Err(ClientError::ClientRefused(reason));
+        }
         self.keep_client(Some(client.clone()))?;
         self.options.notes.say(&Note::Registered(self.metadata.issuer.clone()));
         Ok(client)
@@ -117,9 +135,16 @@ impl Login<'_> {
         }
     }
 
-    async fn is_turned_away(&self, url: &Url) -> bool {
+    /// True where the server answers an authorization request of this client with an error instead of a redirect. One that cannot
+    /// get a metadata document may call that a failure of its own.
+    async fn is_turned_away(&self, client: &Registered, url: &Url) -> bool {
+        let refusals = match client.source {
+            Source::Configured => return false,
+            Source::Registration => 400..500,
+            Source::Document => 400..600,
+        };
         let call = Call::new(Method::GET, url.clone(), Follow::Nowhere);
-        self.http.open(&call).await.is_ok_and(|answer| (400..500).contains(&answer.status))
+        self.http.open(&call).await.is_ok_and(|answer| refusals.contains(&answer.status))
     }
 
     fn stored_client(&self) -> Result<Option<Registered>, ClientError> {

@@ -170,8 +170,8 @@ pub enum ClientError {
     /// Even a wider scope is not enough.
     #[error("the server still wants more scope ({0}) after three logins")]
     ScopeRefused(String),
-    /// Even a new registration is not accepted.
-    #[error("the new registration is not accepted either: {0}")]
+    /// The client is not accepted, a new registration neither.
+    #[error("the client is not accepted: {0}")]
     ClientRefused(String),
     /// The server answered with a JSON-RPC error.
     #[error("the server answered: {message} ({code})")]
@@ -236,7 +236,7 @@ impl ClientError {
         match self {
             Self::Rpc { .. } | Self::TokenRefused(_) | Self::ScopeRefused(_) | Self::ClientRefused(_) => true,
             Self::Status { status, .. } => *status < 500,
-            Self::Registration(error) => matches!(error, RegistrationError::Refused { .. }),
+            Self::Registration(error) => matches!(error, RegistrationError::Refused { .. } | RegistrationError::OtherRedirect(_)),
             Self::Authorize(error) => !matches!(error, AuthorizeError::Random(_) | AuthorizeError::Listen(_) | AuthorizeError::TimedOut(_)),
             Self::Token(error) => {
                 matches!(error, TokenError::InvalidGrant { .. } | TokenError::InvalidClient { .. } | TokenError::Refused { .. })

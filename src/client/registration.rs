@@ -71,6 +71,9 @@ pub enum RegistrationError {
         /// The error code of the answer.
         error: Option<String>,
     },
+    /// The server registered something that cannot be used (RFC 7591 §3.2.1).
+    #[error("{0} registered other redirect URIs than the client's own")]
+    OtherRedirect(String),
     /// The answer is no registration.
     #[error("{0} answered the registration with something that is none")]
     Unreadable(String),
@@ -118,8 +121,26 @@ pub(super) async fn register(http: &Http, metadata: &Metadata, redirect_uri: &st
         let error = answer["error"].as_str().map(str::to_owned);
         return Err(RegistrationError::Refused { host: host(&url), status: reply.status, error }.into());
     }
+    if !redirects_to(&answer, redirect_uri) {
+        return Err(RegistrationError::OtherRedirect(host(&url)).into());
+    }
     let registered = registered(&answer, wanted, redirect_uri);
     registered.ok_or_else(|| RegistrationError::Unreadable(host(&url)).into())
+}
+
+/// True when the client's redirect URI was registered; where the answer names none, it was.
+fn redirects_to(answer: &Value, redirect_uri: &str) -> bool {
+    answer["redirect_uris"].as_array().is_none_or(|own| own.iter().any(|own| is_same_redirect(own.as_str(), redirect_uri)))
+}
+
+/// The port of a loopback redirect URI is free (RFC 8252 §7.3).
+fn is_same_redirect(registered: Option<&str>, redirect_uri: &str) -> bool {
+    let without_port = |text: &str| {
+        let mut url = Url::parse(text).ok()?;
+        url.set_port(None).ok()?;
+        Some(url)
+    };
+    registered.and_then(without_port) == without_port(redirect_uri)
 }
 
 /// What the server made of the wish: its answer is what counts (RFC 7591 §3.2.1).

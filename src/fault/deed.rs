@@ -30,6 +30,11 @@ pub trait Deed: Send {
         false
     }
 
+    /// The URL that the browser opens in place of the one that the client wants shown; `None` for that one.
+    fn open(&mut self, _url: &str) -> Option<String> {
+        None
+    }
+
     /// How a TLS handshake with a host that it aims at goes; `None` where it has nothing to say.
     fn handshake(&mut self, _host: &str) -> Option<Handshake> {
         None

@@ -213,6 +213,23 @@ impl Faults {
         fired
     }
 
+    /// The URL that the browser of a session opens in place of the one that its client wants shown; `None` for that one.
+    pub fn open(&mut self, session: u32, url: &str) -> Option<String> {
+        for fault in &mut self.list {
+            if fault.is_over || !fault.is_awake || !fault.selection.takes_session(session) {
+                continue;
+            }
+            if let Some(other) = fault.deed.open(url) {
+                fault.seen += 1;
+                if fault.seen >= fault.selection.nth() {
+                    fault.fire();
+                    return Some(other);
+                }
+            }
+        }
+        None
+    }
+
     /// How a TLS handshake with a host goes.
     pub fn handshake(&mut self, host: &str) -> (Option<Handshake>, Vec<usize>) {
         for (index, fault) in self.list.iter_mut().enumerate() {

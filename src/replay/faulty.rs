@@ -73,6 +73,11 @@ impl Player {
         ends.map(|end| end.since(now)).max().unwrap_or_default()
     }
 
+    /// The URL that the browser of a session opens in place of the one that its client wants shown; `None` for that one.
+    pub fn open(&mut self, session: u32, url: &str) -> Option<String> {
+        self.trouble.faults.open(session, url)
+    }
+
     /// How a TLS handshake with a host goes; `None` as it should. Gives the places of the faults that fired.
     pub fn handshake(&mut self, host: &str) -> (Option<Handshake>, Vec<usize>) {
         self.trouble.faults.handshake(host)

@@ -8,7 +8,7 @@ use crate::protocol::Kind;
 use crate::proxy::{AtEnd, Body, Connection, Local, NoAnswer, Peer, perform};
 use crate::replay::{Account, Player, Policies};
 use crate::upstream::RequestBody;
-use crate::useragent::Plan;
+use crate::useragent::{Opening, Plan};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::request::Parts;
@@ -40,6 +40,11 @@ impl Door {
     /// What becomes of redirects back to clients.
     pub fn plan(self: Arc<Self>) -> Plan {
         Arc::new(move |delivery| drop(locked(&self.player).deliver(delivery)))
+    }
+
+    /// What browsers open in place of what clients want shown.
+    pub fn opening(self: Arc<Self>) -> Opening {
+        Arc::new(move |session, url| locked(&self.player).open(session, url))
     }
 
     /// What decides where servers differ.

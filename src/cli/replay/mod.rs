@@ -237,7 +237,7 @@ async fn replay(
     let earlier = Earlier::now();
     let (lab, captures) =
         Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(plan.last_session()), caller).await?;
-    let lab = lab.with_plan(Arc::clone(&door).plan());
+    let lab = lab.with_plan(Arc::clone(&door).plan(), Arc::clone(&door).opening());
     let servers: Vec<String> = door.account().untouched().map(str::to_owned).collect();
     let mut reversed = arguments.reverse.open(&lab, &servers, terminal).await?;
     let watch = Watch::start(&earlier, lab.markers(plan.count()));
