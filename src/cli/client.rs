@@ -153,7 +153,7 @@ fn line(note: &Note) -> String {
         Note::GrantEnded(reason) => format!("{reason}; logging in again"),
         Note::ClientEnded(reason) => format!("{reason}; registering again"),
         Note::SteppingUp(scope) => format!("the server wants more scope ({scope}); logging in again"),
-        Note::NotRevoked => "the server did not confirm that the tokens are revoked".to_owned(),
+        Note::NotRevoked => "the server did not confirm that the tokens are revoked: they may still be good".to_owned(),
     }
 }
 

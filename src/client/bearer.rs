@@ -198,6 +198,7 @@ impl Bearer {
                 self.drop_tokens(held)?;
                 Ok(Refreshed::No)
             }
+            Err(error @ (TokenError::Refused { .. } | TokenError::Unknown { .. })) => self.refused_oddly(held, tokens, error),
             Err(error @ TokenError::InvalidClient { .. }) if self.options.client_id.is_none() => {
                 self.options.notes.say(&Note::ClientEnded(error.to_string()));
                 self.drop_tokens(held)?;
@@ -212,6 +213,24 @@ impl Bearer {
             // Nothing is known about the credentials: they stay.
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// An answer that says nothing known about the refresh token (RFC 6749 §5.2): it is kept once. The same answer in another
+    /// attempt means that it will never be taken again.
+    fn refused_oddly(&self, held: &Lock, tokens: &Tokens, error: TokenError) -> Result<Refreshed, ClientError> {
+        let answer = error.to_string();
+        if tokens.refused.as_ref() == Some(&answer) {
+            self.options.notes.say(&Note::GrantEnded(answer));
+            self.drop_tokens(held)?;
+            return Ok(Refreshed::No);
+        }
+        let mark = |entry: &mut ServerEntry| {
+            if let Some(kept) = entry.tokens.get_mut(&entry.issuer) {
+                kept.refused = Some(answer);
+            }
+        };
+        self.options.store.change(held, |all| all.servers.get_mut(self.key()).map_or((), mark))?;
+        Err(error.into())
     }
 
     /// Asks a person, and keeps what comes of it.

@@ -1,7 +1,9 @@
 //! Faults through the binary: they fire, they are counted, and one that does not fire is said.
 
 mod authorization;
+mod refresh;
 mod registration;
+mod token;
 
 use crate::replay::{ECHO, Tape, kinds, talk};
 use authtape::protocol::Kind;
