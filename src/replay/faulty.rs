@@ -8,6 +8,7 @@ use crate::model::{Decided, Endpoints, IssuerId, Moment, ServerId};
 use crate::protocol::{Endpoint, Kind, request_parameters};
 use crate::reply::{Delivery, Handshake};
 use serde_json::Value;
+use std::time::Duration;
 
 /// The faults of a replay, and who comes last.
 #[derive(Debug, Default)]
@@ -52,6 +53,11 @@ impl Player {
         &self.trouble.just_fired
     }
 
+    /// How long the last session has to wait before it starts; see [`Faults::needs_expiry`].
+    pub fn needs_expiry(&self) -> Option<Duration> {
+        self.trouble.faults.needs_expiry()
+    }
+
     /// What becomes of a redirect back to a client. Gives the places of the faults that fired.
     pub fn deliver(&mut self, delivery: &mut Delivery) -> Vec<usize> {
         self.trouble.faults.deliver(delivery)
@@ -87,6 +93,9 @@ impl Player {
             now: self.model.time(now),
             decided: None,
         };
+        if let Some(server) = aim.server.filter(|_| request.method != "OPTIONS") {
+            self.account.reached(server);
+        }
         let (answer, mut fired) = trouble.faults.before(&scene, &mut self.model);
         let mut answered = match answer {
             Some(reply) => Answered { reply: *reply, source: Source::Fault { kind: aim.kind }, open: None },

@@ -1,5 +1,8 @@
 //! Faults through the binary: they fire, they are counted, and one that does not fire is said.
 
+mod resource;
+mod transport;
+
 use super::replay::{ECHO, Tape, kinds, talk};
 use authtape::protocol::Kind;
 use std::process::Output;
