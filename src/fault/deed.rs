@@ -4,7 +4,6 @@ use crate::exchange::Request;
 use crate::model::{Decided, IssuerId, Model, Moment, ServerId};
 use crate::protocol::{Endpoint, Kind};
 use crate::reply::{Delivery, Handshake, Reply};
-use std::time::Duration;
 
 /// What a fault does. Each method is one place where it may step in; a fault overrides those it needs.
 pub trait Deed: Send {
@@ -14,11 +13,6 @@ pub trait Deed: Send {
     /// Why this tape cannot carry the fault.
     fn prepare(&mut self, _stage: &mut Stage<'_>) -> Result<(), String> {
         Ok(())
-    }
-
-    /// How long the last session has to wait before it starts, so that what was issued before has expired.
-    fn needs_expiry(&self) -> Option<Duration> {
-        None
     }
 
     /// Steps in before the servers see a request that it aims at and that is due.

@@ -9,7 +9,6 @@ use crate::model::{Decided, GrantType, IssuerId, Model};
 use crate::protocol::Kind;
 use crate::reply::{Delivery, Handshake, Reply};
 use std::fmt;
-use std::time::Duration;
 
 /// A fault that is armed.
 pub struct Fault {
@@ -146,12 +145,6 @@ impl Faults {
             fault.deed.prepare(&mut stage).map_err(|reason| unfit(&reason))?;
         }
         Ok(())
-    }
-
-    /// How long the last session has to wait before it starts, counted from the end of the one before it, so that every token
-    /// of the earlier ones has expired; `None` where no fault asks for that.
-    pub fn needs_expiry(&self) -> Option<Duration> {
-        self.list.iter().filter_map(|fault| fault.deed.needs_expiry()).max()
     }
 
     /// Asks each fault before the servers are asked. The first answer counts. Gives the places of those that fired.

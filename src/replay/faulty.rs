@@ -8,7 +8,6 @@ use crate::model::{Decided, Endpoints, IssuerId, Moment, ServerId};
 use crate::protocol::{Endpoint, Kind, request_parameters};
 use crate::reply::{Delivery, Handshake};
 use serde_json::Value;
-use std::time::Duration;
 
 /// The faults of a replay, and who comes last.
 #[derive(Debug, Default)]
@@ -51,11 +50,6 @@ impl Player {
     /// The places of the faults that fired for the request that was answered last, in the order in which they were armed.
     pub fn just_fired(&self) -> &[usize] {
         &self.trouble.just_fired
-    }
-
-    /// How long the last session has to wait before it starts; see [`Faults::needs_expiry`].
-    pub fn needs_expiry(&self) -> Option<Duration> {
-        self.trouble.faults.needs_expiry()
     }
 
     /// What becomes of a redirect back to a client. Gives the places of the faults that fired.

@@ -45,7 +45,7 @@ fn a_bearer_that_is_refused_early_and_its_refresh_lead_to_one_login() {
     let options = ["-o", "run.yaml", "--force", "--setup", &setup, "--fault", "early-401-refresh-400:body=vendor"];
     let output = tape.reference(&options, ECHO);
     assert_eq!(counts(&tape, [Kind::TokenRefresh, Kind::TokenCode]), [1, 1], "{}", talk(&output));
-    assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
+    assert_eq!(output.status.code(), Some(4), "{}", talk(&output));
 }
 
 #[test]

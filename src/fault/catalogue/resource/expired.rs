@@ -59,10 +59,6 @@ impl Deed for Expired {
         Ok(())
     }
 
-    fn needs_expiry(&self) -> Option<Duration> {
-        Some(self.lifetime)
-    }
-
     fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> Before {
         let is_last = scene.session >= scene.last_session;
         for (id, usual) in self.usual.iter().filter(|(id, _)| Some(*id) == scene.issuer) {
