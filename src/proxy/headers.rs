@@ -17,6 +17,12 @@ pub(super) fn record(headers: &HeaderMap) -> Headers {
         .collect()
 }
 
+/// True for the head of an event stream.
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.as_bytes().split(|byte| *byte == b';').next());
+    media_type.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+}
+
 /// Removes the fields that concern one connection only.
 pub(super) fn strip(headers: &mut HeaderMap) {
     let wants_trailers = headers.get(header::TE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"));

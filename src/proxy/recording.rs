@@ -37,7 +37,7 @@ pub(super) struct Recording {
 }
 
 struct State {
-    /// What is known, until it is handed over.
+    /// What is known, until it is handed over; nothing where nobody wants it.
     exchange: Option<Box<RawExchange>>,
     /// True from the head to the end of an event stream.
     is_streaming: bool,
@@ -66,27 +66,9 @@ impl Recording {
             context.note_trust(via);
         }
         let at = context.now();
-        let request = RawRequest {
-            method: head.method.as_str().to_owned(),
-            url,
-            version: version(head.version),
-            headers: headers::record(&head.headers),
-            body: RawBody { end: End::Open, ..RawBody::default() },
-        };
-        let exchange = RawExchange {
-            number,
-            session: via.peer.session,
-            actor: via.peer.actor,
-            connection: via.connection.number,
-            at,
-            took: None,
-            request,
-            // Holds unless something better follows.
-            outcome: failed(Stage::ClientGone, "the client went away before a response came"),
-            answered: None,
-        };
+        let exchange = context.sink.wants_exchanges().then(|| Box::new(begun(number, at, via, head, url)));
         let state = State {
-            exchange: Some(Box::new(exchange)),
+            exchange,
             is_streaming: false,
             request: Progress::default(),
             response: Progress::default(),
@@ -111,14 +93,17 @@ impl Recording {
         }
     }
 
-    /// The head of the response is there; what made it in place of a server may be named in an extension. An event stream is announced at once, and a response that has no body
-    /// (RFC 9110 §6.4.1) is over.
+    /// The head of the response is there; what made it in place of a server may be named in an extension. An event stream is
+    /// announced at once, and a response that has no body (RFC 9110 §6.4.1) is over.
     pub fn respond(&self, head: &response::Parts) {
-        let headers = headers::record(&head.headers);
-        let is_stream = headers.media_type().as_deref() == Some("text/event-stream");
-        let body = RawBody { end: End::Open, ..RawBody::default() };
+        let is_stream = headers::is_event_stream(&head.headers);
         let mut state = self.state();
+        if is_stream {
+            state.finite = None;
+        }
         let Some(mut exchange) = state.exchange.take() else { return };
+        let headers = headers::record(&head.headers);
+        let body = RawBody { end: End::Open, ..RawBody::default() };
         exchange.answered = head.extensions.get::<AnsweredBy>().cloned();
         let has_body = exchange.request.method != "HEAD" && !matches!(head.status.as_u16(), 100..=199 | 204 | 304);
         exchange.outcome = RawOutcome::Response(RawResponse { status: head.status.as_u16(), headers, body });
@@ -131,7 +116,6 @@ impl Recording {
             return;
         }
         state.is_streaming = true;
-        state.finite = None;
         let held = std::mem::take(&mut state.held);
         self.context.sink.send_holding(Captured::Opened(exchange), held);
     }
@@ -139,6 +123,9 @@ impl Recording {
     /// Some of a body went by.
     pub fn data(&self, side: Side, bytes: &Bytes) {
         let mut state = self.state();
+        if state.exchange.is_none() && !state.is_streaming {
+            return;
+        }
         let is_piece = state.is_streaming && side == Side::Response;
         let progress = state.progress(side);
         progress.seen += bytes.len() as u64;
@@ -243,6 +230,29 @@ impl Drop for Recording {
         }
         let held = std::mem::take(&mut state.held);
         self.context.sink.send_holding(Captured::Exchange(exchange), held);
+    }
+}
+
+/// An exchange of which the head of the request is known.
+fn begun(number: u32, at: Duration, via: &Via, head: &request::Parts, url: String) -> RawExchange {
+    let request = RawRequest {
+        method: head.method.as_str().to_owned(),
+        url,
+        version: version(head.version),
+        headers: headers::record(&head.headers),
+        body: RawBody { end: End::Open, ..RawBody::default() },
+    };
+    RawExchange {
+        number,
+        session: via.peer.session,
+        actor: via.peer.actor,
+        connection: via.connection.number,
+        at,
+        took: None,
+        request,
+        // Holds unless something better follows.
+        outcome: failed(Stage::ClientGone, "the client went away before a response came"),
+        answered: None,
     }
 }
 

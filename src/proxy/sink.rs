@@ -90,6 +90,8 @@ struct Queue {
     requests: AtomicUsize,
     room: Notify,
     abandoned: AtomicBool,
+    /// Set when the receiver has no use for exchanges.
+    only_events: AtomicBool,
     /// Set when the receiver first asks: who only looks when all is over promises nothing about time.
     attended: AtomicBool,
 }
@@ -137,6 +139,12 @@ impl CaptureSink {
         }
     }
 
+    /// True when somebody receives exchanges.
+    pub(super) fn wants_exchanges(&self) -> bool {
+        let queue = self.queue();
+        !queue.abandoned.load(SeqCst) && !queue.only_events.load(SeqCst)
+    }
+
     /// Takes room for bytes of a body, or says that there is none left.
     pub(super) fn take_room(&self, bytes: usize) -> bool {
         let queue = self.queue();
@@ -174,6 +182,11 @@ impl CaptureSink {
 }
 
 impl Captures {
+    /// Asks for nothing but connection events; no exchange that begins from now on is kept.
+    pub fn only_events(&self) {
+        self.queue.only_events.store(true, SeqCst);
+    }
+
     /// The next message, waited for at most this long.
     pub fn recv(&mut self, limit: Duration) -> Received {
         self.finish_work();
@@ -280,6 +293,7 @@ impl Queue {
             requests: AtomicUsize::new(0),
             room: Notify::new(),
             abandoned: AtomicBool::new(false),
+            only_events: AtomicBool::new(false),
             attended: AtomicBool::new(false),
         }
     }

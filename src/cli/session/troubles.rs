@@ -37,6 +37,7 @@ impl Gathering {
     /// # Errors
     /// The system has none left.
     pub fn start(mut captures: Captures) -> io::Result<Self> {
+        captures.only_events();
         let ending = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&ending);
         let thread = std::thread::Builder::new().name("troubles".to_owned()).spawn(move || {

@@ -56,6 +56,7 @@ fn early_and_refused(written: &Attributes) -> Made {
 }
 
 struct Early {
+    /// The authorization servers whose bearers may go to a vendor's own API.
     issuers: Vec<IssuerId>,
     /// What a refresh is answered from then on.
     refusal: Option<Value>,
@@ -64,19 +65,21 @@ struct Early {
 
 impl Deed for Early {
     fn prepare(&mut self, stage: &mut Stage<'_>) -> Result<(), String> {
-        self.issuers.clone_from(&stage.issuers);
+        // Where there are MCP servers, theirs is the bearer that is meant, and not that of a client's vendor.
+        self.issuers = if stage.servers.is_empty() { stage.issuers.clone() } else { Vec::new() };
         Ok(())
     }
 
     fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> Before {
-        if self.is_revoked {
-            return match &self.refusal {
-                Some(body) if scene.kind == Kind::TokenRefresh => Before::Answer(Box::new(Reply::json(400, body))),
+        if let Some(body) = self.refusal.as_ref().filter(|_| self.is_revoked) {
+            return match scene.kind {
+                Kind::TokenRefresh => Before::Answer(Box::new(Reply::json(400, body))),
                 _ => Before::Nothing,
             };
         }
-        self.is_revoked = scene.session == scene.last_session && self.revoke(scene, model);
-        if self.is_revoked { Before::Acted } else { Before::Nothing }
+        let is_due = scene.is_last() && self.revoke(scene, model);
+        self.is_revoked |= is_due;
+        if is_due { Before::Acted } else { Before::Nothing }
     }
 }
 

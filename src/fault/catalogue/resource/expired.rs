@@ -60,7 +60,7 @@ impl Deed for Expired {
     }
 
     fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> Before {
-        let is_last = scene.session >= scene.last_session;
+        let is_last = scene.is_last();
         for (id, usual) in self.usual.iter().filter(|(id, _)| Some(*id) == scene.issuer) {
             model.issuer_mut(*id).policy.access_ttl = if is_last { *usual } else { self.lifetime.min(*usual) };
         }
@@ -68,6 +68,6 @@ impl Deed for Expired {
     }
 
     fn edit(&mut self, scene: &Scene<'_>, _: &mut Reply, _: &mut Model) -> bool {
-        scene.session < scene.last_session && matches!(scene.decided, Some(Decided::Issued { .. }))
+        !scene.is_last() && matches!(scene.decided, Some(Decided::Issued { .. }))
     }
 }
