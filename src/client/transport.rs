@@ -10,6 +10,9 @@ use serde_json::Value;
 use std::sync::Arc;
 use url::Url;
 
+/// How often a request is sent while the server asks for patience.
+const ATTEMPTS: u32 = 3;
+
 /// The way to one MCP server.
 pub(super) struct Transport {
     pub(super) http: Http,
@@ -47,6 +50,7 @@ impl Transport {
 
     /// Sends a request with the bearer; ends when the server neither refuses it nor wants more scope.
     pub(super) async fn send(&mut self, call: &Call) -> Result<Open, ClientError> {
+        let mut attempts = 1;
         loop {
             let token = self.bearer.current().await?;
             let call = with_bearer(call.clone(), token.as_deref());
@@ -59,6 +63,11 @@ impl Transport {
                     Some(challenge) => self.bearer.widen(challenge).await?,
                     None => return Ok(open),
                 },
+                // RFC 6585 §4: the request was not looked at.
+                429 if attempts < ATTEMPTS => {
+                    tokio::time::sleep(open.patience()).await;
+                    attempts += 1;
+                }
                 _ => {
                     self.bearer.accepted();
                     return Ok(open);

@@ -14,6 +14,11 @@ pub(super) fn instead(answer: impl FnMut(&Scene<'_>) -> Reply + Send + 'static) 
     Ok(Box::new(Instead(answer)))
 }
 
+/// Answers in place of the server where the closure has an answer.
+pub(super) fn answering(answer: impl FnMut(&Scene<'_>, &mut Model) -> Option<Reply> + Send + 'static) -> Made {
+    Ok(Box::new(Answering(answer)))
+}
+
 /// Edits the server's answer; the closure says whether it did.
 pub(super) fn edited(edit: impl FnMut(&Scene<'_>, &mut Reply) -> bool + Send + 'static) -> Made {
     Ok(Box::new(Edited(edit)))
@@ -60,6 +65,14 @@ struct Instead<F>(F);
 impl<F: FnMut(&Scene<'_>) -> Reply + Send> Deed for Instead<F> {
     fn before(&mut self, scene: &Scene<'_>, _: &mut Model) -> Before {
         Before::Answer(Box::new((self.0)(scene)))
+    }
+}
+
+struct Answering<F>(F);
+
+impl<F: FnMut(&Scene<'_>, &mut Model) -> Option<Reply> + Send> Deed for Answering<F> {
+    fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> Before {
+        (self.0)(scene, model).map_or(Before::Nothing, |reply| Before::Answer(Box::new(reply)))
     }
 }
 

@@ -109,7 +109,8 @@ impl Faults {
         if let Some(fault) = self.list.iter().find(|fault| !fault.waits_for_refresh() && fault.attributes.text("trigger").is_some()) {
             return Err(FaultError::Contradiction(format!("{} needs no trigger", fault.spec.name)));
         }
-        let arranges = |fault: &Fault| matches!(fault.spec.name, "expired-at-start" | "early-401" | "token-expires-in-odd");
+        let arranges =
+            |fault: &Fault| matches!(fault.spec.name, "expired-at-start" | "early-401" | "early-401-refresh-400" | "token-expires-in-odd");
         let is_arranged = expiry == Expiry::Arranged || self.list.iter().any(arranges);
         let name = match chosen {
             None | Some("none") => return Ok(()),

@@ -108,6 +108,9 @@ impl Player {
             now: self.model.time(now),
             decided: None,
         };
+        if let Some(server) = aim.server.filter(|_| aim.kind.is_mcp()) {
+            self.account.reached(server);
+        }
         let Stepped { answer, at, mut fired } = trouble.faults.before(&scene, &mut self.model);
         let mut answered = match (answer, at) {
             (Some(reply), _) => Answered { reply: *reply, source: Source::Fault { kind: aim.kind }, open: None },

@@ -3,7 +3,9 @@
 mod authorization;
 mod refresh;
 mod registration;
+mod resource;
 mod token;
+mod transport;
 
 use crate::replay::{ECHO, Tape, kinds, talk};
 use authtape::protocol::Kind;

@@ -1,5 +1,7 @@
 //! Faults of refresh and revocation, against the reference client.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use super::super::replay::{AUTHTAPE, ECHO, MCP, Tape, talk};
 use super::{broken, count};
 use authtape::protocol::Kind;

@@ -1,5 +1,7 @@
 //! Faults of the code exchange and of the shape of tokens, against the reference client.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use super::super::replay::{AUTHTAPE, ECHO, MCP, Tape, talk};
 use super::{broken, count};
 use authtape::model::Scope;
