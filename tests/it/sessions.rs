@@ -1,6 +1,6 @@
 //! Several client processes in one home: one after the other, at once, with time that passes in between, killed on the way.
 
-use super::replay::{AUTHTAPE, ECHO, MCP, Tape, talk};
+use super::replay::{AUTHTAPE, ECHO, MCP, Tape, authtape, talk};
 use authtape::cassette::Cassette;
 use authtape::protocol::Kind;
 use std::process::Output;
@@ -74,12 +74,79 @@ fn several_at_once_get_nothing_to_read_and_the_highest_code_counts() {
     assert!(talk(&output).contains("[1] ") && talk(&output).contains("[2] "), "{}", talk(&output));
 }
 
+/// A scenario beside the tape.
+fn scenario(tape: &Tape, text: &str, options: &[&str], client: &[&str]) -> Output {
+    std::fs::write(tape.path("scenario.yaml"), format!("scenario: 1\ncassette: tape.yaml\n{text}")).expect("written");
+    let mut command = authtape(tape.folder.path());
+    command.args(["replay", "--scenario", "scenario.yaml", "-o", "run.yaml", "--force"]).args(options).arg("--").args(client);
+    command.output().expect("it runs")
+}
+
+#[test]
+fn a_client_killed_between_authorize_and_callback_logs_in_anew() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let text = "sessions:\n  - kill: {after: authorize}\n  - run\n";
+    let output = scenario(&tape, text, &[], &[&[AUTHTAPE, "client", MCP], ECHO].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
+    let run = run_of(&tape);
+    let ends: Vec<_> = run.header.sessions.iter().map(|own| (own.exit, own.signal)).collect();
+    assert_eq!(ends, [(None, Some(9)), (Some(0), None)]);
+    assert_eq!((count(&run, 1, Kind::Authorize), count(&run, 1, Kind::TokenCode)), (1, 0));
+    assert_eq!((count(&run, 2, Kind::Authorize), count(&run, 2, Kind::TokenCode)), (1, 1));
+}
+
+#[test]
+fn a_kill_that_never_came_fails_the_run() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let text = "sessions:\n  - run\n  - kill: {after: token-refresh}\n";
+    let output = scenario(&tape, text, &[], &[&[AUTHTAPE, "client", MCP], ECHO].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
+    assert!(talk(&output).contains("session 2 was never killed: no token-refresh was answered"), "{}", talk(&output));
+}
+
+#[test]
+fn a_scenario_with_every_part_gives_the_same_run_five_times() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let text = format!(
+        "name: vendor error\nabout: the vendor answers 503 once\nfaults:\n  - {{fault: refresh-5xx, status: 502, count: 1}}\nsetup:\n           - {AUTHTAPE} client {MCP}\nsessions:\n  - run\n  - advance: 13h\n  - run\noptions: {{expires_in: 3600, seed: 7, timeout: 30s}}\n"
+    );
+    let runs: Vec<Vec<(u32, Kind)>> = (0..5)
+        .map(|_| {
+            let output = scenario(&tape, &text, &[], &[&[AUTHTAPE, "client", MCP], ECHO].concat());
+            assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
+            assert!(talk(&output).contains("refresh-5xx:status=502,count=1 fired once"), "{}", talk(&output));
+            run_of(&tape).interactions.iter().map(|own| (own.exchange.session, own.kind)).collect()
+        })
+        .collect();
+    assert!(runs.iter().all(|run| *run == runs[0]));
+    let last: Vec<Kind> = runs[0].iter().filter(|(session, _)| *session == 3).map(|(_, kind)| *kind).collect();
+    assert_eq!(last.iter().filter(|kind| **kind == Kind::TokenRefresh).count(), 2, "{last:?}");
+}
+
+#[test]
+fn a_scenario_is_refused_before_the_client_starts() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let touched = tape.path("touched");
+    for (text, options, code, reason) in [
+        ("faults: [refresh-invalid-grand]\n", [].as_slice(), 3, "scenario.yaml:3:"),
+        ("fautls: []\n", &[], 3, "did you mean faults?"),
+        ("faults: [refresh-5xx]\n", &["--fault", "refresh-5xx"], 2, "--fault: the scenario says it too"),
+        ("options: {seed: 7}\n", &["--seed", "7"], 2, "--seed: the scenario says it too"),
+        ("sessions: [run]\n", &["--sessions", "2"], 2, "the scenario says it too"),
+    ] {
+        let output = scenario(&tape, text, options, &["touch", touched.to_str().expect("text")]);
+        assert_eq!(output.status.code(), Some(code), "{}", talk(&output));
+        assert!(talk(&output).contains(reason), "{text}: {}", talk(&output));
+        assert!(!touched.exists());
+    }
+}
+
 #[test]
 fn what_cannot_be_is_refused_before_the_client_starts() {
     let tape = Tape::record(|_| {}, ECHO);
     let touched = tape.path("touched");
     for (options, reason) in [
-        (["--advance", "13h"].as_slice(), "no session comes before the last one"),
+        (["--advance", "13h"].as_slice(), "no session comes before it"),
         (&["--sessions", "2", "--advance", "1.5h"], "expected a time such as"),
         (&["--sessions", "0"], "--sessions"),
         (&["--parallel", "65"], "--parallel"),

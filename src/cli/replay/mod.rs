@@ -7,6 +7,7 @@ mod hermetic;
 mod run;
 mod script;
 mod summary;
+mod written;
 
 use super::session::{Gathering, Lab, Plan, ReverseOptions, Servers, Started, Troubles, Writer, client, output};
 use super::shared::{ClientOptions, Who};
@@ -29,7 +30,7 @@ use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -52,7 +53,7 @@ use std::time::Duration;
         )
     }),
     mut_arg("home", |arg| arg.default_value("temp")),
-    mut_arg("timeout", |arg| arg.default_value("120s")),
+    mut_arg("timeout", |arg| arg.help("End each client process and all it started after this time: 90, 90s, 5m [default: 120s]")),
     after_help = "Examples, the first two with the tapes of the repository:
   authtape replay cassettes/tool-fails.yaml -- authtape client https://mcp.ts.test/mcp --list
   authtape replay cassettes/ts-v1-session.yaml -- authtape client https://mcp.ts.test/mcp --list
@@ -64,8 +65,15 @@ use std::time::Duration;
 )]
 pub struct ReplayArguments {
     /// The cassette to replay
-    #[arg(value_name = "FILE")]
-    cassette: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "scenario", conflicts_with = "scenario")]
+    cassette: Option<PathBuf>,
+    /// Replay what this file says: cassette, faults, setup, sessions, options
+    ///
+    /// YAML: `scenario: 1`, `cassette: PATH` beside the file; and where wanted `name`, `about`, `faults` (a list of NAME or {fault:
+    /// NAME, KEY: VALUE}), `setup` (a list of commands), `sessions` (a list of `run`, `parallel: N`, `advance: 13h`, `kill: {after:
+    /// KIND}`), `options: {expires_in: N, seed: N, timeout: 30s}`. What the file says cannot be said beside it.
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
     /// Record what the client does into this cassette, and what answered each request
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -91,11 +99,11 @@ pub struct ReplayArguments {
     #[arg(long, value_name = "NAME[:KEY=VALUE,…]")]
     fault: Vec<String>,
     /// Start the client this many times, one after the other, in one home; the last start counts
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
-    sessions: u32,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    sessions: Option<u32>,
     /// Make the last start one of this many processes at once; their lines begin with [1], [2], …
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(AT_ONCE)))]
-    parallel: u32,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(AT_ONCE)))]
+    parallel: Option<u32>,
     /// Move the servers' clock before the last start: 90s, 15m, 13h, 30d. Tokens end, and the client does not know
     #[arg(long, value_name = "TIME", value_parser = duration)]
     advance: Option<Duration>,
@@ -125,10 +133,22 @@ impl ReplayArguments {
     pub fn starts_a_client(&self) -> bool {
         !self.command.is_empty()
     }
+
+    /// The cassette, which the command line or the scenario names.
+    fn cassette(&self) -> &Path {
+        self.cassette.as_deref().unwrap_or(Path::new(""))
+    }
 }
 
+/// How long a process may run where nothing else is said.
+const LIMIT: Duration = Duration::from_secs(120);
+
 /// Replays until the client ends or, without one, until Ctrl-C.
-pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit, CliError> {
+pub fn run(mut arguments: ReplayArguments, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    let scenario = written::applied(&mut arguments)?;
+    arguments.client.timeout.get_or_insert(LIMIT);
+    let (sessions, broken) = scenario.map(|own| (own.sessions, own.faults)).unwrap_or_default();
+    let arguments = &arguments;
     let existing = if arguments.force { Existing::Replace } else { Existing::Refuse };
     check(arguments)?;
     if let Some(path) = &arguments.output {
@@ -136,8 +156,8 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     }
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
-    let plan = plan(arguments)?;
-    let faults = faults::armed(&arguments.fault, expiry(arguments, &plan))?;
+    let plan = plan(arguments, sessions)?;
+    let faults = faults::armed(&arguments.fault, broken, expiry(arguments, &plan))?;
     let mut player = player(arguments, terminal)?;
     player.arm(faults, plan.last_session()).map_err(|error| faults::refused(&error))?;
     arguments.reverse.check(Some(&player.origins()))?;
@@ -174,16 +194,17 @@ fn check(arguments: &ReplayArguments) -> Result<(), CliError> {
 }
 
 /// How often the client is started.
-fn plan(arguments: &ReplayArguments) -> Result<Plan<'_>, CliError> {
+fn plan(arguments: &ReplayArguments, written: Option<Sessions>) -> Result<Plan<'_>, CliError> {
     let usage = |message: String| CliError::new(Exit::USAGE, message);
-    let sessions = Sessions::in_a_row(arguments.sessions, arguments.parallel, arguments.advance).map_err(usage)?;
+    let in_a_row = || Sessions::in_a_row(arguments.sessions.unwrap_or(1), arguments.parallel.unwrap_or(1), arguments.advance);
+    let sessions = written.map_or_else(in_a_row, Ok).map_err(usage)?;
     let plan = Plan { command: &arguments.command, options: &arguments.client, sessions };
     if !arguments.starts_a_client() && plan.sessions != Sessions::one() {
-        let message = "--sessions, --parallel and --advance are for a client that authtape starts, and no command is given".to_owned();
+        let message = "several sessions are for a client that authtape starts, and no command is given".to_owned();
         return Err(usage(message).hint("put the client and its arguments behind --"));
     }
     if plan.sessions.begins_with_advance() && arguments.client.setup.is_empty() {
-        let message = "--advance: no session comes before the last one, so no token can grow old".to_owned();
+        let message = "advance: no session comes before it, so no token can grow old".to_owned();
         return Err(usage(message).hint("add --sessions 2, or log in with --setup"));
     }
     Ok(plan)
@@ -194,8 +215,8 @@ fn expiry(arguments: &ReplayArguments, plan: &Plan<'_>) -> Expiry {
 }
 
 fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player, CliError> {
-    let part = part_path(&arguments.cassette);
-    let path = if !arguments.cassette.exists() && part.exists() { &part } else { &arguments.cassette };
+    let part = part_path(arguments.cassette());
+    let path = if !arguments.cassette().exists() && part.exists() { &part } else { arguments.cassette() };
     let cassette = Cassette::load(path).map_err(|error| CliError::cassette(&error))?;
     for warning in &cassette.warnings {
         match warning {
@@ -213,7 +234,7 @@ fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player
     let player = Player::new(cassette, seed(arguments)?, &options);
     player
         .map(|player| player.sign_with(Box::new(KeyRing::default())))
-        .map_err(|error| CliError::new(Exit::BAD_FILE, format_args!("{}: {error}", arguments.cassette.display())))
+        .map_err(|error| CliError::new(Exit::BAD_FILE, format_args!("{}: {error}", arguments.cassette().display())))
 }
 
 fn seed(arguments: &ReplayArguments) -> Result<[u8; 32], CliError> {
