@@ -1,5 +1,7 @@
 //! Faults through the binary: they fire, they are counted, and one that does not fire is said.
 
+mod discovery;
+
 use crate::replay::{ECHO, Tape, kinds, talk};
 use authtape::protocol::Kind;
 use std::process::Output;
