@@ -129,7 +129,7 @@ fn nothing_of_one_authorization_server_goes_to_the_next() {
     let login = format!("{AUTHTAPE} client {MCP} --list");
     let options = ["-o", "run.yaml", "--force", "--fault", "as-migrated", "--setup", &login];
     for (misbehave, authorizations) in [(&[][..], 2), (&["--misbehave", "cross-as-client-reuse"], 3)] {
-        let output = tape.reference(&options, &[ECHO, misbehave].concat());
+        let output = tape.reference(&options, &[ECHO, &["--timeout", "2"], misbehave].concat());
         assert_eq!(came(&tape, &output), (0, [2, authorizations, 2]), "{}", talk(&output));
         assert!(talk(&output).contains("fault: as-migrated fired"), "{}", talk(&output));
         assert_eq!(count(&tape, Kind::TokenRefresh), 0);

@@ -56,9 +56,9 @@ pub(super) const RESOURCE_SLASH: Spec = Spec {
     name: "prm-resource-slash",
     page: Page {
         title: "A resource without a path, byte for byte",
-        injects: "The protected resource metadata is at the well-known name of the root, as the challenge says, and its resource is the origin \
-                  of the MCP server without a slash at the end (slash=without) or with one (slash=with). The authorization server accepts \
-                  that value only, byte for byte, and answers invalid_target to any other.",
+        injects: "The protected resource metadata is at the well-known name of the root, and the challenge names none. Its resource is the \
+                  origin of the MCP server without a slash at the end (slash=without) or with one (slash=with). The authorization server \
+                  accepts that value only, byte for byte, and answers invalid_target to any other.",
         reproduces: &["anthropics/claude-code#52871", "modelcontextprotocol/typescript-sdk#1968"],
         correct: "Sends the value of the metadata as it is in resource: at authorization, code exchange and refresh.",
         source: "RFC 8707 §2; RFC 9728 §3.3 (compared code point by code point); RFC 3986 §6.2.1",
@@ -68,7 +68,7 @@ pub(super) const RESOURCE_SLASH: Spec = Spec {
     excludes: &["prm-custom-location", "prm-wrong-resource"],
     make: |written| {
         let end = if written.word("slash", &["without", "with"])? == "with" { "/" } else { "" };
-        made(Relocated { pathless: Some(end), ..Relocated::to(WELL_KNOWN, not_found) })
+        made(Relocated { challenge: Challenge::Silent, pathless: Some(end), ..Relocated::to(WELL_KNOWN, not_found) })
     },
     ..RELOCATED
 };
@@ -96,6 +96,8 @@ enum Challenge {
     Follows,
     /// What it names on the tape.
     Stays,
+    /// Nothing.
+    Silent,
 }
 
 struct Document {
@@ -180,7 +182,7 @@ impl Deed for Relocated {
             return false;
         }
         let old = reply.headers.first("www-authenticate").unwrap_or("Bearer").to_owned();
-        let new = naming(&old, &document.new);
+        let new = if self.challenge == Challenge::Silent { silent(&old) } else { naming(&old, &document.new) };
         reply.set_header("www-authenticate", &new);
         new != old
     }
@@ -198,14 +200,24 @@ fn naming(challenge: &str, url: &str) -> String {
     format!("{challenge}{joint}{named}")
 }
 
+/// The challenge without its `resource_metadata`.
+fn silent(challenge: &str) -> String {
+    let Some((before, after)) = challenge.split_once("resource_metadata=\"") else { return challenge.to_owned() };
+    let rest = after.split_once('"').map_or("", |(_, rest)| rest).trim_start_matches([',', ' ']);
+    format!("{before}{rest}").trim_end_matches([',', ' ']).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::naming;
+    use super::{naming, silent};
 
     #[test]
     fn a_challenge_names_the_new_place() {
         assert_eq!(naming("Bearer", "u"), "Bearer resource_metadata=\"u\"");
         assert_eq!(naming("Bearer scope=\"a\"", "u"), "Bearer scope=\"a\", resource_metadata=\"u\"");
+        assert_eq!(silent("Bearer scope=\"a\", resource_metadata=\"x\""), "Bearer scope=\"a\"");
+        assert_eq!(silent("Bearer resource_metadata=\"x\", scope=\"a\""), "Bearer scope=\"a\"");
+        assert_eq!(silent("Bearer resource_metadata=\"x\""), "Bearer");
         assert_eq!(naming("Bearer resource_metadata=\"x\", scope=\"a\"", "u"), "Bearer resource_metadata=\"u\", scope=\"a\"");
     }
 }
