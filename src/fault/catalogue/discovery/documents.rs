@@ -196,7 +196,7 @@ impl Deed for Migrated {
     }
 
     fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> Before {
-        if scene.server.is_some() && scene.kind != Kind::Prm && scene.session == scene.last_session {
+        if scene.server.is_some() && scene.kind != Kind::Prm && scene.is_last() {
             (self.step)(scene, model);
         }
         Before::Nothing
