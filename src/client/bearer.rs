@@ -269,8 +269,8 @@ impl Bearer {
         let found = match self.found.take() {
             Some(found) => found,
             None => {
-                let resource = discovery::resource(&self.http, &self.server, challenge).await?;
-                let metadata = discovery::issuer(&self.http, &resource.issuer).await?;
+                let resource = discovery::resource(&self.http, &self.options, &self.server, challenge).await?;
+                let metadata = discovery::issuer(&self.http, &self.options, &resource.issuer).await?;
                 (resource, metadata)
             }
         };

@@ -153,6 +153,8 @@ impl Login<'_> {
         }
         let stored = self.options.store.load()?;
         let client = stored.issuers.get(&self.metadata.issuer).and_then(|issuer| issuer.client.clone());
+        let elsewhere = || stored.issuers.values().find_map(|issuer| issuer.client.clone());
+        let client = client.or_else(|| elsewhere().filter(|_| self.options.misbehaves(Misbehaviour::CrossAsClientReuse)));
         Ok(client.filter(|client| !client.has_ended(now())))
     }
 

@@ -7,12 +7,30 @@ use clap::ValueEnum;
 /// A decision that the client makes wrongly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Misbehaviour {
+    /// Begins a login where the server forbids without a challenge, or asks for another scheme than Bearer
+    AuthFlowWithoutChallenge,
     /// Takes a server that is busy for one that has refused the refresh token: forgets the tokens and logs in
     CredentialsDroppedOnTransient,
+    /// Takes the client id of one authorization server to another
+    CrossAsClientReuse,
+    /// Looks for metadata under the first well-known name only, whatever a challenge names
+    DiscoveryOrder,
+    /// Guesses endpoints where metadata cannot be had or does not name them
+    EndpointNotFromMetadata,
+    /// Uses the metadata of another issuer
+    IssuerMismatchAccepted,
+    /// Goes on where nothing says that PKCE is supported
+    PkceSupportUnverified,
     /// Registers anew for each login, whatever is stored
     RedundantRegistration,
     /// Logs in where it could refresh
     RefreshTokenUnused,
+    /// Sends the name of the resource as its URL parser writes it, not as the server does
+    ResourceParamMismatch,
+    /// Follows a redirect to any origin with the bearer
+    TokenSentElsewhere,
+    /// Uses the resource metadata of another resource
+    WrongAudience,
 }
 
 impl Options {

@@ -21,6 +21,8 @@ pub struct Fault {
     fired: u32,
     is_awake: bool,
     is_over: bool,
+    /// True while the servers answer as if asked at its URL: it may edit that answer, too.
+    is_elsewhere: bool,
     /// True for one that only makes another one fire.
     is_trigger: bool,
 }
@@ -169,7 +171,10 @@ impl Faults {
             match fault.deed.before(scene, model) {
                 Before::Nothing => continue,
                 Before::Acted => {}
-                Before::At(url) => stepped.at = Some(url),
+                Before::At(url) => {
+                    fault.is_elsewhere = true;
+                    stepped.at = Some(url);
+                }
                 Before::Answer(reply) => stepped.answer = Some(reply),
             }
             fault.fire();
@@ -181,12 +186,15 @@ impl Faults {
         stepped
     }
 
-    /// Lets each fault that is due edit the answer; one that stepped in before is not asked again. Gives the places of those
+    /// Lets each fault that is due edit the answer; one that stepped in before is not asked again, unless it named another URL. Gives the places of those
     /// that fired.
     pub fn edit(&mut self, scene: &Scene<'_>, reply: &mut Reply, model: &mut Model, before: &[usize]) -> Vec<usize> {
         let mut fired = Vec::new();
         for (index, fault) in self.list.iter_mut().enumerate() {
-            if !before.contains(&index) && fault.is_due(scene) && fault.deed.edit(scene, reply, model) {
+            if std::mem::take(&mut fault.is_elsewhere) {
+                // It has fired already.
+                fault.deed.edit(scene, reply, model);
+            } else if !before.contains(&index) && fault.is_due(scene) && fault.deed.edit(scene, reply, model) {
                 fault.fire();
                 fired.push(index);
             }
@@ -286,7 +294,7 @@ impl Fault {
         let selection = Selection::of(spec, &attributes)?;
         let deed = (spec.make)(&attributes)?;
         let is_awake = selection.after().is_none();
-        Ok(Self { spec, attributes, selection, deed, seen: 0, fired: 0, is_awake, is_over: false, is_trigger: false })
+        Ok(Self { spec, attributes, selection, deed, seen: 0, fired: 0, is_awake, is_over: false, is_elsewhere: false, is_trigger: false })
     }
 
     /// True when nothing but a refresh lets it fire.

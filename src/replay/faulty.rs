@@ -4,7 +4,7 @@
 use super::{Answered, Player, Source};
 use crate::exchange::Request;
 use crate::fault::{FaultError, Faults, Fired, Rpc, Scene, ServerFacts, Stepped};
-use crate::model::{Decided, Endpoints, IssuerId, Moment, ServerId};
+use crate::model::{Decided, Endpoints, IssuerId, Moment, ServerId, allow_origin};
 use crate::protocol::{Endpoint, Kind, request_parameters};
 use crate::reply::{Delivery, Handshake};
 use serde_json::Value;
@@ -113,7 +113,13 @@ impl Player {
         }
         let Stepped { answer, at, mut fired } = trouble.faults.before(&scene, &mut self.model);
         let mut answered = match (answer, at) {
-            (Some(reply), _) => Answered { reply: *reply, source: Source::Fault { kind: aim.kind }, open: None },
+            (Some(mut reply), _) => {
+                allow_origin(&mut reply.headers, request);
+                if let Some(id) = aim.server.filter(|_| aim.kind.is_mcp()) {
+                    self.account.reached(id);
+                }
+                Answered { reply: *reply, source: Source::Fault { kind: aim.kind }, open: None }
+            }
             (None, Some(url)) => self.paced(&Request { url, ..request.clone() }, session, now),
             (None, None) => self.paced(request, session, now),
         };
