@@ -1,6 +1,7 @@
 //! Faults through the binary: they fire, they are counted, and one that does not fire is said.
 
 mod refresh;
+mod tls;
 mod token;
 
 use super::replay::{ECHO, Tape, kinds, talk};

@@ -5,6 +5,7 @@ use crate::fault::Fired;
 use crate::model::Moment;
 use crate::proxy::{AtEnd, Body, Connection, Local, NoAnswer, Peer, perform};
 use crate::replay::{Account, Player, Policies};
+use crate::reply::{Handshake, Threshold};
 use crate::upstream::RequestBody;
 use crate::useragent::Plan;
 use bytes::{Bytes, BytesMut};
@@ -50,6 +51,10 @@ impl Door {
 }
 
 impl Local for Door {
+    fn handshake(&self, peer: Peer, host: &str, at: Threshold) -> Option<Handshake> {
+        locked(&self.player).handshake(peer.session, host, at).0
+    }
+
     fn answer(
         &self,
         peer: Peer,
