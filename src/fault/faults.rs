@@ -7,7 +7,7 @@ use super::spec::{Control, Needs, Spec, Trigger};
 use crate::model::policy::{RefreshIssue, Registration, ResourceMetadata};
 use crate::model::{Decided, GrantType, IssuerId, Model};
 use crate::protocol::Kind;
-use crate::reply::{Delivery, Handshake, Reply};
+use crate::reply::{Delivery, Handshake, Reply, Threshold};
 use std::fmt;
 
 /// A fault that is armed.
@@ -239,13 +239,13 @@ impl Faults {
         None
     }
 
-    /// How a TLS handshake with a host goes.
-    pub fn handshake(&mut self, host: &str) -> (Option<Handshake>, Vec<usize>) {
+    /// How a connection of a session to a host begins, where it does not begin as it should.
+    pub fn handshake(&mut self, session: u32, host: &str, at: Threshold) -> (Option<Handshake>, Vec<usize>) {
         for (index, fault) in self.list.iter_mut().enumerate() {
-            if fault.is_over || !fault.is_awake || !fault.selection.takes_host(host) {
+            if fault.is_over || !fault.is_awake || !fault.selection.takes_host(host) || !fault.selection.takes_session(session) {
                 continue;
             }
-            if let Some(handshake) = fault.deed.handshake(host) {
+            if let Some(handshake) = fault.deed.handshake(host).filter(|own| own.threshold() == at) {
                 fault.seen += 1;
                 if fault.seen >= fault.selection.nth() {
                     fault.fire();

@@ -6,7 +6,7 @@ use crate::exchange::Request;
 use crate::fault::{FaultError, Faults, Fired, Rpc, Scene, ServerFacts, Stepped};
 use crate::model::{Decided, Endpoints, IssuerId, Moment, ServerId, allow_origin};
 use crate::protocol::{Endpoint, Kind, request_parameters};
-use crate::reply::{Delivery, Handshake};
+use crate::reply::{Delivery, Handshake, Threshold};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -78,9 +78,9 @@ impl Player {
         self.trouble.faults.open(session, url)
     }
 
-    /// How a TLS handshake with a host goes; `None` as it should. Gives the places of the faults that fired.
-    pub fn handshake(&mut self, host: &str) -> (Option<Handshake>, Vec<usize>) {
-        self.trouble.faults.handshake(host)
+    /// How a connection of a session to a host begins; `None` as it should. Gives the places of the faults that fired.
+    pub fn handshake(&mut self, session: u32, host: &str, at: Threshold) -> (Option<Handshake>, Vec<usize>) {
+        self.trouble.faults.handshake(session, host, at)
     }
 
     /// The answer of the servers, or what faults make of it.

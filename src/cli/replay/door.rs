@@ -7,6 +7,7 @@ use crate::model::Moment;
 use crate::protocol::Kind;
 use crate::proxy::{AtEnd, Body, Connection, Local, NoAnswer, Peer, perform};
 use crate::replay::{Account, Player, Policies};
+use crate::reply::{Handshake, Threshold};
 use crate::upstream::RequestBody;
 use crate::useragent::{Opening, Plan};
 use bytes::{Bytes, BytesMut};
@@ -85,6 +86,10 @@ impl Servers for Door {
 }
 
 impl Local for Door {
+    fn handshake(&self, peer: Peer, host: &str, at: Threshold) -> Option<Handshake> {
+        locked(&self.player).handshake(peer.session, host, at).0
+    }
+
     fn answer(
         &self,
         peer: Peer,

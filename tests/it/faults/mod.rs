@@ -5,6 +5,7 @@ mod discovery;
 mod refresh;
 mod registration;
 mod resource;
+mod tls;
 mod token;
 mod transport;
 
