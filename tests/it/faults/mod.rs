@@ -2,6 +2,7 @@
 
 mod authorization;
 mod registration;
+mod wrong_logins;
 
 use crate::replay::{ECHO, Tape, kinds, talk};
 use authtape::protocol::Kind;
