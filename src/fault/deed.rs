@@ -64,7 +64,7 @@ pub struct Scene<'a> {
     pub kind: Kind,
     /// The client process, from 1.
     pub session: u32,
-    /// The client process that counts: the last one.
+    /// Sessions from this number on are the last: the start that counts, of one process or of several at once.
     pub last_session: u32,
     /// The authorization server that it goes to.
     pub issuer: Option<IssuerId>,
@@ -80,6 +80,13 @@ pub struct Scene<'a> {
     pub now: Moment,
     /// What the servers decided; `None` before they were asked.
     pub decided: Option<&'a Decided>,
+}
+
+impl Scene<'_> {
+    /// True for a request of the last start of the client.
+    pub fn is_last(&self) -> bool {
+        self.session >= self.last_session
+    }
 }
 
 /// A JSON-RPC message as a fault sees it.
@@ -101,7 +108,7 @@ pub struct Stage<'a> {
     pub issuers: Vec<IssuerId>,
     /// The MCP servers that the fault aims at.
     pub servers: Vec<ServerFacts>,
-    /// How many client processes there will be.
+    /// Sessions from this number on are the last.
     pub sessions: u32,
 }
 

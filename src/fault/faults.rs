@@ -260,6 +260,11 @@ impl Faults {
         })
     }
 
+    /// True where the last session is to begin with tokens that have ended.
+    pub fn waits_for_expiry(&self) -> bool {
+        self.list.iter().any(|fault| fault.spec.name == "expired-at-start")
+    }
+
     /// True without any.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -8,6 +8,7 @@ use crate::model::{Decided, Endpoints, IssuerId, Moment, ServerId};
 use crate::protocol::{Endpoint, Kind, request_parameters};
 use crate::reply::{Delivery, Handshake};
 use serde_json::Value;
+use std::time::Duration;
 
 /// The faults of a replay, and who comes last.
 #[derive(Debug, Default)]
@@ -27,18 +28,18 @@ struct Aim {
 }
 
 impl Player {
-    /// Arms faults before the first client starts. `sessions` is how many client processes there will be.
+    /// Arms faults before the first client starts. Sessions from `last_session` on are the last.
     ///
     /// # Errors
     /// The tape cannot carry one of them.
-    pub fn arm(&mut self, mut faults: Faults, sessions: u32) -> Result<(), FaultError> {
+    pub fn arm(&mut self, mut faults: Faults, last_session: u32) -> Result<(), FaultError> {
         let mut servers: Vec<ServerFacts> = Vec::new();
         for (id, line) in &self.lines {
             servers.push(ServerFacts { id: *id, is_legacy: line.is_legacy, is_modern: line.is_modern });
         }
         let kinds: Vec<Kind> = self.tape.iter().map(|(_, interaction)| interaction.kind).collect();
-        faults.prepare(&mut self.model, &self.issuers, &servers, sessions, &kinds)?;
-        self.trouble = Trouble { faults, last_session: sessions, just_fired: Vec::new() };
+        faults.prepare(&mut self.model, &self.issuers, &servers, last_session, &kinds)?;
+        self.trouble = Trouble { faults, last_session, just_fired: Vec::new() };
         Ok(())
     }
 
@@ -60,6 +61,21 @@ impl Player {
     /// The URL that the browser of a session opens in place of the one that its client wants shown; `None` for that one.
     pub fn open(&mut self, session: u32, url: &str) -> Option<String> {
         self.trouble.faults.open(session, url)
+    }
+
+    /// What a request is for.
+    pub fn kind_of(&self, request: &Request) -> Kind {
+        Endpoint::parse(&request.url).map_or(Kind::Other, |endpoint| self.aim(request, &endpoint).kind)
+    }
+
+    /// How long until the access tokens that were issued so far have ended, where a fault waits for that.
+    pub fn until_expired(&self, now: Moment) -> Duration {
+        if !self.trouble.faults.waits_for_expiry() {
+            return Duration::ZERO;
+        }
+        let now = self.model.time(now);
+        let ends = self.issuers.iter().filter_map(|id| self.model.issuer(*id).issued.latest_end());
+        ends.map(|end| end.since(now)).max().unwrap_or_default()
     }
 
     /// How a TLS handshake with a host goes; `None` as it should. Gives the places of the faults that fired.

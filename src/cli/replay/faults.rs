@@ -8,9 +8,8 @@ use crate::fault::{Control, Expiry, FaultError, Faults, Fired, read};
 ///
 /// # Errors
 /// A fault or an attribute that does not exist, a value that cannot be, faults that contradict each other.
-pub fn armed(written: &[String], expires_in: Option<u64>) -> Result<Faults, CliError> {
+pub fn armed(written: &[String], expiry: Expiry) -> Result<Faults, CliError> {
     let read = written.iter().map(|text| read(text)).collect::<Result<Vec<_>, _>>().map_err(|error| refused(&error))?;
-    let expiry = if expires_in.is_some() { Expiry::Arranged } else { Expiry::AsRecorded };
     Faults::arm(read, expiry).map_err(|error| refused(&error))
 }
 

@@ -8,11 +8,11 @@ mod run;
 mod script;
 mod summary;
 
-use super::session::{Gathering, Lab, ReverseOptions, Started, Troubles, Writer, client, output};
+use super::session::{Gathering, Lab, Plan, ReverseOptions, Servers, Started, Troubles, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Warning, part_path};
-use crate::fault::Fired;
+use crate::fault::{Expiry, Fired};
 use crate::keys::KeyRing;
 use crate::proxy::{Answer, Captures, Peer};
 use crate::record::OpenedUrl;
@@ -21,6 +21,7 @@ use crate::reply::Pace;
 use crate::runner::isolation::{self, IsolationError};
 use crate::runner::sockets::{Earlier, Report, Watch};
 use crate::runner::{Ended, Environment, claude};
+use crate::scenario::{AT_ONCE, Sessions, duration};
 use crate::scrub::Policy;
 use clap::Args;
 use door::Door;
@@ -89,6 +90,15 @@ pub struct ReplayArguments {
     /// Break something: NAME, or NAME:KEY=VALUE,… (repeatable; `authtape faults` lists them)
     #[arg(long, value_name = "NAME[:KEY=VALUE,…]")]
     fault: Vec<String>,
+    /// Start the client this many times, one after the other, in one home; the last start counts
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    sessions: u32,
+    /// Make the last start one of this many processes at once; their lines begin with [1], [2], …
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(AT_ONCE)))]
+    parallel: u32,
+    /// Move the servers' clock before the last start: 90s, 15m, 13h, 30d. Tokens end, and the client does not know
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    advance: Option<Duration>,
     /// Fail when the client asks a host that is not on the tape
     #[arg(long)]
     strict: bool,
@@ -126,9 +136,10 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     }
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
-    let faults = faults::armed(&arguments.fault, arguments.expires_in)?;
+    let plan = plan(arguments)?;
+    let faults = faults::armed(&arguments.fault, expiry(arguments, &plan))?;
     let mut player = player(arguments, terminal)?;
-    player.arm(faults, arguments.client.last_session()).map_err(|error| faults::refused(&error))?;
+    player.arm(faults, plan.last_session()).map_err(|error| faults::refused(&error))?;
     arguments.reverse.check(Some(&player.origins()))?;
     let caller = with_credential(caller, arguments, &player);
     if arguments.isolate {
@@ -137,7 +148,7 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| own(&error))?;
-    runtime.block_on(replay(arguments, player, &caller, existing, terminal))
+    runtime.block_on(replay(arguments, &plan, player, &caller, existing, terminal))
 }
 
 /// In a throwaway home nobody is logged in to the model. Where the tape demands no login there, a made-up credential does.
@@ -160,6 +171,26 @@ fn check(arguments: &ReplayArguments) -> Result<(), CliError> {
         return Err(CliError::new(Exit::USAGE, message).hint("leave --home out for a throwaway one, or add --allow-real-home"));
     }
     Ok(())
+}
+
+/// How often the client is started.
+fn plan(arguments: &ReplayArguments) -> Result<Plan<'_>, CliError> {
+    let usage = |message: String| CliError::new(Exit::USAGE, message);
+    let sessions = Sessions::in_a_row(arguments.sessions, arguments.parallel, arguments.advance).map_err(usage)?;
+    let plan = Plan { command: &arguments.command, options: &arguments.client, sessions };
+    if !arguments.starts_a_client() && plan.sessions != Sessions::one() {
+        let message = "--sessions, --parallel and --advance are for a client that authtape starts, and no command is given".to_owned();
+        return Err(usage(message).hint("put the client and its arguments behind --"));
+    }
+    if plan.sessions.begins_with_advance() && arguments.client.setup.is_empty() {
+        let message = "--advance: no session comes before the last one, so no token can grow old".to_owned();
+        return Err(usage(message).hint("add --sessions 2, or log in with --setup"));
+    }
+    Ok(plan)
+}
+
+fn expiry(arguments: &ReplayArguments, plan: &Plan<'_>) -> Expiry {
+    if arguments.expires_in.is_some() || plan.sessions.advances() { Expiry::Arranged } else { Expiry::AsRecorded }
 }
 
 fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player, CliError> {
@@ -196,6 +227,7 @@ fn seed(arguments: &ReplayArguments) -> Result<[u8; 32], CliError> {
 
 async fn replay(
     arguments: &ReplayArguments,
+    plan: &Plan<'_>,
     player: Player,
     caller: &Environment,
     existing: Existing,
@@ -204,16 +236,16 @@ async fn replay(
     let door = Arc::new(Door::new(player));
     let earlier = Earlier::now();
     let (lab, captures) =
-        Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
+        Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(plan.last_session()), caller).await?;
     let lab = lab.with_plan(Arc::clone(&door).plan(), Arc::clone(&door).opening());
     let servers: Vec<String> = door.account().untouched().map(str::to_owned).collect();
     let mut reversed = arguments.reverse.open(&lab, &servers, terminal).await?;
-    let watch = Watch::start(&earlier, lab.markers(arguments.client.last_session()));
+    let watch = Watch::start(&earlier, lab.markers(plan.count()));
     let header = run::header(arguments, door.policies());
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
-    let ended = match arguments.command.split_first() {
-        Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &sink.opened(), terminal).await,
-        None => client::serve(&arguments.client, &lab, sink.writer(), &mut reversed, terminal).await,
+    let ended = match arguments.starts_a_client() {
+        true => plan.run(&lab, &sink.opened(), Some(&*door as &dyn Servers), terminal).await,
+        false => client::serve(&arguments.client, &lab, sink.writer(), &mut reversed, terminal).await,
     };
     let limits = lab.reverse().limits();
     let seen = watch.and_then(|watch| watch.stop(&lab.callbacks()));
@@ -234,6 +266,10 @@ async fn replay(
     troubles.print("", terminal);
     reversed.report(&limits, terminal);
     ended.notes.iter().for_each(|note| terminal.warning(note));
+    ended.undone.iter().for_each(|undone| terminal.error(undone));
+    if !ended.undone.is_empty() {
+        return Ok(Exit::FINDINGS);
+    }
     Ok(exit_of(ended.ended, &account, arguments.strict, seen.as_ref(), &fired))
 }
 

@@ -28,7 +28,7 @@ pub(super) const SPEC: Spec = Spec {
 
 /// Revokes the bearer of a request of the last session, if it would be taken.
 fn revoke(scene: &Scene<'_>, model: &mut Model) -> bool {
-    let Some(server) = scene.server.filter(|_| scene.session == scene.last_session) else { return false };
+    let Some(server) = scene.server.filter(|_| scene.is_last()) else { return false };
     let Ok(access) = model.admit(server, scene.request, scene.now) else { return false };
     let Some((issuer, grant)) = access.source else { return false };
     model.issuer_mut(issuer).revoke_access(grant);
