@@ -203,6 +203,9 @@ impl Bearer {
                 self.options.notes.say(&Note::ClientEnded(error.to_string()));
                 self.drop_tokens(held)?;
                 let issuer = metadata.issuer.clone();
+                if self.options.misbehaves(Misbehaviour::StaleClientReused) {
+                    return Ok(Refreshed::No);
+                }
                 self.options.store.change(held, |all| all.issuers.get_mut(&issuer).into_iter().for_each(|entry| entry.client = None))?;
                 Ok(Refreshed::No)
             }

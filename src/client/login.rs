@@ -9,6 +9,7 @@ use super::store::{IssuerEntry, Lock, Tokens, now};
 use super::token::{TokenEndpoint, TokenError};
 use super::{ClientError, Misbehaviour, Note, Options};
 use ::http::Method;
+use std::time::Duration;
 use url::Url;
 
 /// What a login needs to know.
@@ -32,6 +33,22 @@ impl Login<'_> {
     /// Logs in. A registration of an earlier run that the server has forgotten is replaced once (RFC 6749 §5.2), and so is a metadata
     /// document that the server cannot get, where it registers clients.
     pub(super) async fn run(&self) -> Result<Tokens, ClientError> {
+        let mut outcome = self.attempt().await;
+        for _ in 0..self.repetitions() {
+            if outcome.is_ok() {
+                break;
+            }
+            outcome = self.attempt().await;
+        }
+        outcome
+    }
+
+    /// How often a login that failed begins anew by itself: a person decides that.
+    fn repetitions(&self) -> u32 {
+        if self.options.misbehaves(Misbehaviour::AuthLoop) { 3 } else { 0 }
+    }
+
+    async fn attempt(&self) -> Result<Tokens, ClientError> {
         let client = match known(self.options, self.metadata) {
             Some(client) => Some(client),
             None => self.stored_client()?,
@@ -41,18 +58,26 @@ impl Login<'_> {
             Source::Document => self.metadata.registration_endpoint.is_some(),
             Source::Configured => false,
         });
-        match self.round(client).await? {
+        match self.round(client.clone()).await? {
             Round::Done(tokens) => Ok(tokens),
             Round::ClientEnded(reason) if is_replaceable => {
                 self.options.notes.say(&Note::ClientEnded(reason));
-                self.keep_client(None)?;
-                match self.round(None).await? {
+                match self.round(self.replaced(client)?).await? {
                     Round::Done(tokens) => Ok(tokens),
                     Round::ClientEnded(reason) => Err(ClientError::ClientRefused(reason)),
                 }
             }
             Round::ClientEnded(reason) => Err(ClientError::ClientRefused(reason)),
         }
+    }
+
+    /// Who comes after a client that was refused: a new one.
+    fn replaced(&self, refused: Option<Registered>) -> Result<Option<Registered>, ClientError> {
+        if self.options.misbehaves(Misbehaviour::StaleClientReused) {
+            return Ok(refused);
+        }
+        self.keep_client(None)?;
+        Ok(None)
     }
 
     /// One attempt as this client, or as one that is registered first.
@@ -63,16 +88,18 @@ impl Login<'_> {
             Some(client) => client,
             None => self.registered(&redirect_uri).await?,
         };
+        let redirect_uri = self.sent(redirect_uri);
         let wish = Wish {
             metadata: self.metadata,
             client_id: &client.client_id,
             redirect_uri: &redirect_uri,
             resource: &self.resource.name,
             scope: self.scope,
+            misbehave: self.options.misbehave,
         };
         let attempt = Attempt::new(&wish)?;
         self.open_browser(&attempt.url);
-        let limit = self.options.login_limit;
+        let limit = self.patience();
         let Some(callback) = listener.wait(limit).await else {
             // A server that does not know the client shows a page and redirects nobody (RFC 6749 §4.1.2.1).
             if self.is_turned_away(&client, &attempt.url).await {
@@ -89,7 +116,11 @@ impl Login<'_> {
         };
         callback.accept().await;
         let endpoint = TokenEndpoint { http: self.http, metadata: self.metadata, client: &client, resource: &self.resource.name };
-        match endpoint.exchange(&code, &redirect_uri, &attempt.verifier).await {
+        let exchanged = endpoint.exchange(&code, &redirect_uri, &attempt.verifier).await;
+        if self.options.misbehaves(Misbehaviour::CodeReplayed) {
+            let _ = endpoint.exchange(&code, &redirect_uri, &attempt.verifier).await;
+        }
+        match exchanged {
             Ok(mut tokens) => {
                 // RFC 6749 §5.1: no scope means the one that was asked for.
                 tokens.scope = tokens.scope.or_else(|| self.scope.map(str::to_owned));
@@ -114,18 +145,32 @@ impl Login<'_> {
 
     /// Registers; once more where the secret that it is given has ended already (RFC 7591 §3.2.1).
     async fn registered(&self, redirect_uri: &str) -> Result<Registered, ClientError> {
-        let mut client = register(self.http, self.metadata, redirect_uri, self.scope).await?;
-        if client.has_ended(now()) {
+        let register = async || register(self.http, self.options, self.metadata, redirect_uri, self.scope).await;
+        let mut client = register().await?;
+        let takes_any = self.options.misbehaves(Misbehaviour::StaleClientReused);
+        if client.has_ended(now()) && !takes_any {
             self.options.notes.say(&Note::ClientEnded(format!("the secret that {} gave has ended already", self.metadata.issuer)));
-            client = register(self.http, self.metadata, redirect_uri, self.scope).await?;
+            client = register().await?;
         }
-        if client.has_ended(now()) {
+        if client.has_ended(now()) && !takes_any {
             let reason = format!("{} gives secrets that have ended already", self.metadata.issuer);
             return Err(ClientError::ClientRefused(reason));
         }
         self.keep_client(Some(client.clone()))?;
         self.options.notes.say(&Note::Registered(self.metadata.issuer.clone()));
         Ok(client)
+    }
+
+    /// The redirect URI that is sent: the one that was registered.
+    fn sent(&self, registered: String) -> String {
+        let is_other = self.options.misbehaves(Misbehaviour::RedirectUriMismatch);
+        if is_other { registered.replace("127.0.0.1", "localhost") } else { registered }
+    }
+
+    /// How long the browser is waited for.
+    fn patience(&self) -> Duration {
+        const WITHOUT_END: Duration = Duration::from_secs(365 * 24 * 3600);
+        if self.options.misbehaves(Misbehaviour::CallbackNeverReceived) { WITHOUT_END } else { self.options.login_limit }
     }
 
     fn open_browser(&self, url: &Url) {

@@ -9,6 +9,24 @@ use clap::ValueEnum;
 pub enum Misbehaviour {
     /// Begins a login where the server forbids without a challenge, or asks for another scheme than Bearer
     AuthFlowWithoutChallenge,
+    /// Begins a login that was refused again and again
+    AuthLoop,
+    /// Waits for the browser without end
+    CallbackNeverReceived,
+    /// Proves itself in another way than it was registered for
+    ClientAuthMismatch,
+    /// Exchanges a code a second time
+    CodeReplayed,
+    /// Takes the browser's answer whatever issuer it names
+    IssNotValidated,
+    /// Sends another redirect URI than it registered
+    RedirectUriMismatch,
+    /// Stays with a client id that the server has refused
+    StaleClientReused,
+    /// Takes the browser's answer whatever its state is
+    StateMismatchAccepted,
+    /// Asks for authorization without a state
+    StateMissing,
     /// Takes a server that is busy for one that has refused the refresh token: forgets the tokens and logs in
     CredentialsDroppedOnTransient,
     /// Takes the client id of one authorization server to another

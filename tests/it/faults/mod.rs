@@ -8,6 +8,7 @@ mod resource;
 mod tls;
 mod token;
 mod transport;
+mod wrong_logins;
 
 use crate::replay::{ECHO, Tape, kinds, talk};
 use authtape::protocol::Kind;
