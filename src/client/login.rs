@@ -7,7 +7,7 @@ use super::http::{Call, Follow, Http};
 use super::registration::{Registered, Source, known, register};
 use super::store::{IssuerEntry, Lock, Tokens, now};
 use super::token::{TokenEndpoint, TokenError};
-use super::{ClientError, Note, Options};
+use super::{ClientError, Misbehaviour, Note, Options};
 use ::http::Method;
 use url::Url;
 
@@ -123,6 +123,9 @@ impl Login<'_> {
     }
 
     fn stored_client(&self) -> Result<Option<Registered>, ClientError> {
+        if self.options.misbehaves(Misbehaviour::RedundantRegistration) {
+            return Ok(None);
+        }
         let stored = self.options.store.load()?;
         let client = stored.issuers.get(&self.metadata.issuer).and_then(|issuer| issuer.client.clone());
         Ok(client.filter(|client| !client.has_ended(now())))

@@ -77,9 +77,9 @@ impl TokenEndpoint<'_> {
     }
 
     /// RFC 6749 §6. The old refresh token stays where no new one is given.
-    pub(super) async fn refresh(&self, old: &Tokens, refresh_token: &str) -> Result<Tokens, TokenError> {
+    pub(super) async fn refresh(&self, old: &Tokens, refresh_token: &str, attempts: Attempts) -> Result<Tokens, TokenError> {
         let form = vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("resource", self.resource)];
-        self.ask(form, Some(old), Attempts(3)).await
+        self.ask(form, Some(old), attempts).await
     }
 
     /// RFC 7009 §2.1. `false` where the server offers none or does not do it.

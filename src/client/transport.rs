@@ -3,7 +3,7 @@
 use super::bearer::Bearer;
 use super::http::{Call, Follow, Http, Open};
 use super::rpc::Messages;
-use super::{ClientError, Options};
+use super::{ClientError, Misbehaviour, Options};
 use crate::protocol::{Challenge, parse_challenges};
 use ::http::Method;
 use serde_json::Value;
@@ -17,13 +17,14 @@ const ATTEMPTS: u32 = 3;
 pub(super) struct Transport {
     pub(super) http: Http,
     pub(super) server: Url,
+    options: Arc<Options>,
     bearer: Bearer,
     ids: u64,
 }
 
 impl Transport {
     pub(super) fn new(http: Http, options: Arc<Options>, server: Url) -> Self {
-        Self { bearer: Bearer::new(http.clone(), options, server.clone()), http, server, ids: 0 }
+        Self { bearer: Bearer::new(http.clone(), Arc::clone(&options), server.clone()), options, http, server, ids: 0 }
     }
 
     /// The access token, to log in or out.
@@ -58,8 +59,9 @@ impl Transport {
             let challenges = parse_challenges(&open.headers);
             let challenge = challenges.iter().find(|challenge| challenge.is("bearer"));
             match open.status {
+                401 | 403 if attempts < ATTEMPTS && token.is_some() && self.insists(open.status) => attempts += 1,
                 401 => self.bearer.refused(challenge, token.as_deref()).await?,
-                403 if is_scope_challenge(challenge) => match challenge {
+                403 if is_scope_challenge(challenge) && !self.misbehaves(Misbehaviour::StepUpIgnored) => match challenge {
                     Some(challenge) => self.bearer.widen(challenge).await?,
                     None => return Ok(open),
                 },
@@ -74,6 +76,16 @@ impl Transport {
                 }
             }
         }
+    }
+
+    /// Whether a refused request is sent again as it was. Never, unless told to misbehave.
+    fn insists(&self, status: u16) -> bool {
+        self.misbehaves(if status == 401 { Misbehaviour::UnauthorizedRetryLoop } else { Misbehaviour::StepUpIgnored })
+    }
+
+    /// True when this decision is to be made wrongly.
+    pub(super) fn misbehaves(&self, how: Misbehaviour) -> bool {
+        self.options.misbehaves(how)
     }
 
     /// The same call for somebody who sends it later, with the token of now.

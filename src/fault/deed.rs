@@ -43,6 +43,8 @@ pub enum Before {
     Nothing,
     /// The servers know something else now; they answer.
     Acted,
+    /// The servers answer as if the request had gone to this URL.
+    At(String),
     /// This is the answer; the servers never see the request.
     Answer(Box<Reply>),
 }

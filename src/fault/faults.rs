@@ -44,6 +44,17 @@ pub struct Fired {
     pub is_trigger: bool,
 }
 
+/// What came of the faults that stepped in before the servers.
+#[derive(Debug, Default)]
+pub struct Stepped {
+    /// The answer in place of the servers'.
+    pub answer: Option<Box<Reply>>,
+    /// The URL for which the servers are to take the request.
+    pub at: Option<String>,
+    /// The places of those that fired.
+    pub fired: Vec<usize>,
+}
+
 /// How expiry comes about in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
@@ -148,27 +159,26 @@ impl Faults {
         Ok(())
     }
 
-    /// Asks each fault before the servers are asked. The first answer counts. Gives the places of those that fired.
-    pub fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> (Option<Box<Reply>>, Vec<usize>) {
-        let mut fired = Vec::new();
+    /// Asks each fault before the servers are asked. The first answer counts, of several URLs the last.
+    pub fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> Stepped {
+        let mut stepped = Stepped::default();
         for (index, fault) in self.list.iter_mut().enumerate() {
             if !fault.meets(scene) {
                 continue;
             }
             match fault.deed.before(scene, model) {
-                Before::Nothing => {}
-                Before::Acted => {
-                    fault.fire();
-                    fired.push(index);
-                }
-                Before::Answer(reply) => {
-                    fault.fire();
-                    fired.push(index);
-                    return (Some(reply), fired);
-                }
+                Before::Nothing => continue,
+                Before::Acted => {}
+                Before::At(url) => stepped.at = Some(url),
+                Before::Answer(reply) => stepped.answer = Some(reply),
+            }
+            fault.fire();
+            stepped.fired.push(index);
+            if stepped.answer.is_some() {
+                break;
             }
         }
-        (None, fired)
+        stepped
     }
 
     /// Lets each fault that is due edit the answer; one that stepped in before is not asked again. Gives the places of those

@@ -3,7 +3,7 @@
 
 use super::{Answered, Player, Source};
 use crate::exchange::Request;
-use crate::fault::{FaultError, Faults, Fired, Rpc, Scene, ServerFacts};
+use crate::fault::{FaultError, Faults, Fired, Rpc, Scene, ServerFacts, Stepped};
 use crate::model::{Decided, Endpoints, IssuerId, Moment, ServerId};
 use crate::protocol::{Endpoint, Kind, request_parameters};
 use crate::reply::{Delivery, Handshake};
@@ -106,10 +106,11 @@ impl Player {
         if let Some(server) = aim.server.filter(|_| request.method != "OPTIONS") {
             self.account.reached(server);
         }
-        let (answer, mut fired) = trouble.faults.before(&scene, &mut self.model);
-        let mut answered = match answer {
-            Some(reply) => Answered { reply: *reply, source: Source::Fault { kind: aim.kind }, open: None },
-            None => self.paced(request, session, now),
+        let Stepped { answer, at, mut fired } = trouble.faults.before(&scene, &mut self.model);
+        let mut answered = match (answer, at) {
+            (Some(reply), _) => Answered { reply: *reply, source: Source::Fault { kind: aim.kind }, open: None },
+            (None, Some(url)) => self.paced(&Request { url, ..request.clone() }, session, now),
+            (None, None) => self.paced(request, session, now),
         };
         let decided = answered.decided().cloned();
         scene.decided = decided.as_ref();
