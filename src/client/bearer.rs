@@ -133,7 +133,11 @@ impl Bearer {
         let asked = self.asked_scope.clone().unwrap_or_default();
         self.discover(Some(challenge)).await?;
         self.options.notes.say(&Note::SteppingUp(missing.to_owned()));
-        self.authorize(&held, Some(scope::union(&[&granted, &asked, missing]))).await
+        let wanted = match self.options.misbehaves(Misbehaviour::StepUpScopeLost) {
+            true => missing.to_owned(),
+            false => scope::union(&[&granted, &asked, missing]),
+        };
+        self.authorize(&held, Some(wanted)).await
     }
 
     /// Forgets the tokens of this server, so that the next request asks for a login.
@@ -166,7 +170,7 @@ impl Bearer {
 
     /// Whether a person is asked for a second time in this process. Never, unless told to misbehave.
     fn asks_again(&self) -> bool {
-        let careless = [Misbehaviour::CredentialsDroppedOnTransient, Misbehaviour::RefreshTokenUnused];
+        let careless = [Misbehaviour::AuthLoop, Misbehaviour::CredentialsDroppedOnTransient, Misbehaviour::RefreshTokenUnused];
         self.refusals < 5 && careless.into_iter().any(|how| self.options.misbehaves(how))
     }
 

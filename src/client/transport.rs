@@ -71,9 +71,10 @@ impl Transport {
             let challenges = parse_challenges(&open.headers);
             let challenge = challenges.iter().find(|challenge| challenge.is("bearer"));
             match open.status {
+                401 | 403 if attempts < ATTEMPTS && token.is_some() && self.insists(open.status) => attempts += 1,
                 status if self.asks_for_login(status, &challenges) => self.bearer.refused(challenge, token.as_deref()).await?,
                 401 => return Ok(open),
-                403 if is_scope_challenge(challenge) => match challenge {
+                403 if is_scope_challenge(challenge) && !self.misbehaves(Misbehaviour::StepUpIgnored) => match challenge {
                     Some(challenge) => self.bearer.widen(challenge).await?,
                     None => return Ok(open),
                 },
@@ -88,6 +89,16 @@ impl Transport {
                 }
             }
         }
+    }
+
+    /// Whether a refused request is sent again as it was. Never, unless told to misbehave.
+    fn insists(&self, status: u16) -> bool {
+        self.misbehaves(if status == 401 { Misbehaviour::UnauthorizedRetryLoop } else { Misbehaviour::StepUpIgnored })
+    }
+
+    /// True when this decision is to be made wrongly.
+    pub(super) fn misbehaves(&self, how: Misbehaviour) -> bool {
+        self.options.misbehaves(how)
     }
 
     /// The same call for somebody who sends it later, with the token of now.

@@ -115,9 +115,6 @@ impl Player {
         let mut answered = match (answer, at) {
             (Some(mut reply), _) => {
                 allow_origin(&mut reply.headers, request);
-                if let Some(id) = aim.server.filter(|_| aim.kind.is_mcp()) {
-                    self.account.reached(id);
-                }
                 Answered { reply: *reply, source: Source::Fault { kind: aim.kind }, open: None }
             }
             (None, Some(url)) => self.paced(&Request { url, ..request.clone() }, session, now),

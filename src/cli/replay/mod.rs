@@ -153,6 +153,9 @@ pub fn run(mut arguments: ReplayArguments, terminal: &mut Terminal) -> Result<Ex
     check(arguments)?;
     if let Some(path) = &arguments.output {
         output::check(path, existing, false)?;
+        if let Some(cassette) = &arguments.cassette {
+            check_not_the_tape(path, cassette)?;
+        }
     }
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
@@ -178,6 +181,16 @@ fn with_credential(caller: Environment, arguments: &ReplayArguments, player: &Pl
     }
     let made_up = claude::made_up_credential(&caller);
     caller.with(&made_up)
+}
+
+/// The run must not take the place of the tape it comes from.
+fn check_not_the_tape(output: &Path, cassette: &Path) -> Result<(), CliError> {
+    let place = |path: &Path| std::fs::canonicalize(path).ok();
+    if place(output).is_some_and(|output| Some(output) == place(cassette)) {
+        let message = format_args!("-o {} is the cassette that is replayed", output.display()).to_string();
+        return Err(CliError::new(Exit::USAGE, message).hint("name another file: -o run.yaml"));
+    }
+    Ok(())
 }
 
 /// What a replay does not do.

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use super::super::replay::{AUTHTAPE, ECHO, MCP, Tape, authtape, legacy, talk};
 use super::{broken, count};
+use crate::replay::{AUTHTAPE, ECHO, MCP, Tape, authtape, legacy, talk};
 use authtape::cassette::Cassette;
 use authtape::protocol::{Bearer, Kind, request_parameters};
 use std::process::Output;
@@ -193,4 +193,26 @@ fn every_request_of_a_run_under_a_fault_still_carries_its_bearer() {
     let run = Cassette::load(&tape.path("run.yaml")).unwrap();
     let bare = run.interactions.iter().filter(|own| own.kind.is_mcp() && Bearer::of(&own.exchange.request).is_none()).count();
     assert_eq!(bare, 1, "only the first");
+}
+
+#[test]
+fn clients_that_take_a_refusal_wrongly_are_seen() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let wrong = |fault: &str, misbehave: &str| {
+        let output = broken(&tape, &[fault], &[ECHO, &["--misbehave", misbehave]].concat());
+        fired(&output, fault);
+        output
+    };
+    wrong("persistent-401", "auth-loop");
+    assert!(count(&tape, Kind::TokenCode) >= 3);
+    wrong("scope-403", "step-up-ignored");
+    assert_eq!(scopes(&tape).len(), 1);
+    let output = wrong("early-401", "unauthorized-retry-loop");
+    let run = Cassette::load(&tape.path("run.yaml")).unwrap();
+    let is_refused = |own: &authtape::exchange::Exchange| own.response().is_some_and(|response| response.status == 401);
+    let refused = run.interactions.iter().filter(|own| is_refused(&own.exchange) && Bearer::of(&own.exchange.request).is_some());
+    assert_eq!(refused.count(), 3, "{}", talk(&output));
+
+    let output = wrong("scope-403-per-tool", "step-up-scope-lost");
+    assert_eq!(scopes(&tape).last().map(String::as_str), Some("tool:echo"), "{}", talk(&output));
 }

@@ -1,5 +1,7 @@
 //! TLS handshakes and tunnels that go wrong, as curl meets them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use super::super::replay::{authtape, talk};
 use std::process::Output;
 

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use super::super::replay::{ECHO, Tape, legacy, talk};
 use super::{broken, count};
+use crate::replay::{ECHO, Tape, legacy, talk};
 use authtape::cassette::{Cassette, Interaction};
 use authtape::model::policy::ReplyForm;
 use authtape::protocol::Kind;
@@ -171,4 +171,19 @@ fn a_probe_that_is_refused_leads_to_initialize() {
     let output = broken(&tape, &["modern-plain-400"], ECHO);
     assert_eq!(output.status.code(), Some(2), "{}", talk(&output));
     assert!(talk(&output).contains("no MCP server of the tape speaks 2025-11-25 or earlier"), "{}", talk(&output));
+}
+
+#[test]
+fn clients_that_take_the_transport_wrongly_are_seen() {
+    let tape = Tape::record(legacy, ECHO);
+    let wrong = |fault: &str, misbehave: &str| broken(&tape, &[fault], &[ECHO, &["--misbehave", misbehave]].concat());
+    let output = wrong("session-404:method=tools/call", "stale-session-id-reuse");
+    let begun = requests(&tape, "initialize").iter().filter(|own| own.exchange.response().is_some_and(|own| own.status == 200)).count();
+    assert_eq!((output.status.code(), begun), (Some(1), 1), "{}", talk(&output));
+
+    let output = wrong("sse-cut-before-response", "sse-resume-missing");
+    assert_eq!((output.status.code(), count(&tape, Kind::McpResume)), (Some(4), 0), "{}", talk(&output));
+
+    let output = wrong("get-stream-200-empty", "get-stream-storm");
+    assert!(count(&tape, Kind::McpGetStream) > 10, "{}", talk(&output));
 }

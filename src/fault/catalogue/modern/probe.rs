@@ -14,7 +14,7 @@ pub(super) const PLAIN_400: Spec = Spec {
         reproduces: &["modelcontextprotocol/python-sdk#3257"],
         correct: "Falls back to initialize.",
         source: "MCP 2026-07-28, Version Negotiation, Backward Compatibility",
-        broken: "Give up.",
+        broken: "Give up, or try the newer era again and again.",
     },
     needs: Needs::Legacy,
     life: Life::Forever,
