@@ -1,5 +1,7 @@
 //! Faults of the MCP server as a resource server, through the binary with the reference client.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use super::{broken, count};
 use crate::replay::{AUTHTAPE, ECHO, MCP, Tape, authtape, legacy, talk};
 use authtape::cassette::Cassette;

@@ -1,5 +1,7 @@
 //! Faults of the MCP transport of both eras, through the binary with the reference client.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use super::{broken, count};
 use crate::replay::{ECHO, Tape, legacy, talk};
 use authtape::cassette::{Cassette, Interaction};
