@@ -40,7 +40,7 @@ pub(super) const ISSUER_MISMATCH: Spec = Spec {
         title: "Metadata of another issuer",
         injects: "The issuer of the authorization server metadata differs from the one that the protected resource metadata names: by a slash \
                   at the end (by=slash), by its path, or by its host.",
-        reproduces: &["sst/opencode#50036", "atlassian/atlassian-mcp-server#205", "modelcontextprotocol/python-sdk#1919"],
+        reproduces: &["anomalyco/opencode#50036", "atlassian/atlassian-mcp-server#205", "modelcontextprotocol/python-sdk#1919"],
         correct: "Does not use the document, and names both issuers.",
         source: "RFC 8414 §3.3 (identical, by simple string comparison)",
         broken: "Go on, or fail without saying why.",
@@ -123,7 +123,7 @@ pub(super) const NO_REGISTRATION: Spec = Spec {
         title: "No dynamic registration",
         injects: "registration_endpoint is left out of the metadata and nobody can register. With cimd=true the metadata says that client id \
                   metadata documents are supported, with cimd=false that they are not.",
-        reproduces: &["anthropics/claude-code#67258", "microsoft/vscode#257415", "block/goose#8918"],
+        reproduces: &["anthropics/claude-code#67258", "microsoft/vscode#257415", "aaif-goose/goose#8918"],
         correct: "Uses a client that was registered beforehand, then a client id metadata document where they are supported, else asks for a \
                   client id. Never posts to a guessed /register.",
         source: "MCP 2025-11-25, Client Registration Approaches; SEP-991",

@@ -100,7 +100,7 @@ pub(super) const REDIRECT_SLASH: Spec = Spec {
         title: "The MCP URL redirects to itself with a slash",
         injects: "The MCP URL answers 307 (or the code that is given) to itself with a slash at the end, where the server is \
                   (to=same-origin), or to the same with http (to=downgrade).",
-        reproduces: &["philippesaade-wmde/WikidataMCP#3", "jlowin/fastmcp#1867", "modelcontextprotocol/python-sdk#1110"],
+        reproduces: &["wmde/WikidataMCP#3", "PrefectHQ/fastmcp#1867", "modelcontextprotocol/python-sdk#1110"],
         correct: "Within the origin and for 307 and 308, repeats the request there with method, body, bearer and session. Never follows from \
                   https to http with a bearer, and says so.",
         source: "RFC 9110 §15.4.8, §15.4.9; OAuth 2.1 §1.5; RFC 9700 §4.9",
@@ -177,7 +177,7 @@ pub(super) const LAZY_AUTH: Spec = Spec {
         title: "Only some methods need a bearer",
         injects: "initialize, server/discover, tools/list, ping and notifications/initialized pass without a bearer (open= names others, with \
                   + between them); tools/call and GET answer 401.",
-        reproduces: &["block/goose#4600"],
+        reproduces: &["aaif-goose/goose#4600"],
         correct: "Logs in when the 401 comes, once, whatever else is under way, and repeats the request.",
         source: "MCP 2025-11-25, Authorization (a server may answer 401 to any request); RFC 9110 §15.5.2",
         broken: "Look for a 401 only at the beginning and report an error of the tool.",

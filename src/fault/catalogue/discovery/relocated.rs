@@ -42,7 +42,7 @@ pub(super) const HTML_200: Spec = Spec {
         title: "A page in place of resource metadata",
         injects: "Every name for the protected resource metadata answers 200 with text/html, as servers of single-page applications do, \
                   except the well-known name of the root: the document is there.",
-        reproduces: &["nuetzliches/gestalt#1267"],
+        reproduces: &["valon-technologies/gestalt#1267"],
         correct: "Takes what is no JSON for not found and tries the next name.",
         source: "RFC 9728 §3.2; MCP 2025-11-25, Authorization, Protected Resource Metadata Discovery",
         broken: "Fail with a JSON error, or hang.",
