@@ -64,7 +64,7 @@ pub(super) const WRONG_PORT: Spec = Spec {
             "anthropics/claude-code#58595",
             "MoonshotAI/kimi-code#2620",
         ],
-        correct: "Listens at the port that it sent, gives up after a stated time and says so. (The server is at fault.)",
+        correct: "Listens at the port that it sent, gives up after a stated time and says so. The server is at fault.",
         source: "RFC 8252 §7.3 (the port of a loopback redirect URI is free); RFC 6749 §4.1.3",
         broken: "Wait for ever, or send another redirect_uri to the token endpoint than to the authorization endpoint.",
     },

@@ -20,8 +20,8 @@ pub(super) const SPEC: Spec = Spec {
             "apify/mcpc#269",
             "cloudflare/workers-oauth-provider#29",
         ],
-        correct: "Sends a redirect URI that it registered, byte for byte. (A server that refuses only the port of a loopback URI is at \
-                  fault; a client that listens where it is registered passes all the same.)",
+        correct: "Sends a redirect URI that it registered, byte for byte. A server that refuses only the port of a loopback URI is at \
+                  fault; a client that listens where it is registered passes all the same.",
         source: "RFC 6749 §3.1.2.3; OAuth 2.1 §2.3.1; RFC 8252 §7.3, §8.3",
         broken: "Register one spelling (localhost) and send another (127.0.0.1), or keep a registration and change the port.",
     },

@@ -22,7 +22,7 @@ pub(super) const ONLY: Spec = Spec {
             "modelcontextprotocol/php-sdk#321",
         ],
         correct: "Uses the method it registered, or else one that the metadata names, and never two at once; when that is refused, says so \
-                  and stops. (The server is at fault.)",
+                  and stops. The server is at fault.",
         source: "RFC 6749 §2.3.1, §2.3; RFC 7591 §3.2.1; RFC 8414 §2",
         broken: "Send the secret in two places, or begin the login again and again.",
     },
