@@ -16,6 +16,7 @@
 //! | 4 | [`assistant`] | scripted answers in place of a client's model and of its vendor |
 //! | 5 | [`record`] | captured exchanges become scrubbed documents |
 //! | 5 | [`replay`] | the player: a tape and the model answer a client |
+//! | 5 | [`scenario`] | cassette, faults and sessions of a replay, from a file |
 //! | 6 | [`keys`] | keys of one run that sign tokens in place of the servers |
 //! | 6 | [`upstream`] | the way to the real servers |
 //! | 7 | [`proxy`] | the intercepting proxy, from the client's socket to captured exchanges |
@@ -41,6 +42,7 @@ pub mod record;
 pub mod replay;
 pub mod reply;
 pub mod runner;
+pub mod scenario;
 pub mod scrub;
 pub mod upstream;
 pub mod useragent;

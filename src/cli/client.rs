@@ -3,7 +3,7 @@
 use super::format::Format;
 use super::terminal::{harmless, harmless_line, one_line};
 use super::{CliError, Exit, Terminal};
-use crate::client::{self, AuthorizeError, Browser, ClientError, HttpError, Note, Notes, Options, Report, Store, Task};
+use crate::client::{self, AuthorizeError, Browser, ClientError, HttpError, Misbehaviour, Note, Notes, Options, Report, Store, Task};
 use clap::Args;
 use serde_json::{Value, json};
 use std::env;
@@ -61,6 +61,9 @@ pub(super) struct ClientArguments {
     /// URL of a client id metadata document, used where the authorization server supports them
     #[arg(long, value_name = "URL", conflicts_with = "client_id")]
     client_metadata_url: Option<Url>,
+    /// Make this decision wrongly, as broken clients do; each is named after the rule that finds it
+    #[arg(long, value_enum, value_name = "NAME")]
+    misbehave: Option<Misbehaviour>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -118,6 +121,7 @@ impl ClientArguments {
             redirect_port: self.redirect_port,
             login_limit: Duration::from_secs(self.timeout),
             answer_limit: Duration::from_secs(self.answer_timeout),
+            misbehave: self.misbehave,
             notes: Notes::to(|note| Terminal::new().talk(harmless(&line(note)))),
         };
         Ok((self.url, task, options))
@@ -149,7 +153,7 @@ fn line(note: &Note) -> String {
         Note::GrantEnded(reason) => format!("{reason}; logging in again"),
         Note::ClientEnded(reason) => format!("{reason}; registering again"),
         Note::SteppingUp(scope) => format!("the server wants more scope ({scope}); logging in again"),
-        Note::NotRevoked => "the server did not confirm that the tokens are revoked".to_owned(),
+        Note::NotRevoked => "the server did not confirm that the tokens are revoked: they may still be good".to_owned(),
     }
 }
 

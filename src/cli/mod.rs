@@ -75,7 +75,7 @@ fn run(command: Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
     log::start(command.screen())?;
     match command {
         Command::Record(given) => record::run(&given, terminal),
-        Command::Replay(given) => replay::run(&given, terminal),
+        Command::Replay(given) => replay::run(*given, terminal),
         Command::Show(given) => show::run(&given, terminal),
         Command::Faults(given) => faults::run(&given, terminal),
         Command::Doctor(given) => doctor::run(&given, terminal),

@@ -1,5 +1,6 @@
 //! One authorization request: state, PKCE, the URL, and what must hold of the browser's answer before the code is used.
 
+use super::Misbehaviour;
 use super::discovery::Metadata;
 use super::http::{is_safe, without_query};
 use crate::exchange::Form;
@@ -18,6 +19,7 @@ pub(super) struct Attempt {
     state: String,
     issuer: String,
     iss_is_promised: bool,
+    misbehave: Option<Misbehaviour>,
 }
 
 /// What an authorization request asks for.
@@ -27,6 +29,7 @@ pub(super) struct Wish<'a> {
     pub(super) redirect_uri: &'a str,
     pub(super) resource: &'a str,
     pub(super) scope: Option<&'a str>,
+    pub(super) misbehave: Option<Misbehaviour>,
 }
 
 /// Why an authorization did not give a code.
@@ -71,7 +74,10 @@ impl Attempt {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
         let mut query = url.query_pairs_mut();
         query.append_pair("response_type", "code").append_pair("client_id", wish.client_id);
-        query.append_pair("redirect_uri", wish.redirect_uri).append_pair("state", &state);
+        query.append_pair("redirect_uri", wish.redirect_uri);
+        if wish.misbehave != Some(Misbehaviour::StateMissing) {
+            query.append_pair("state", &state);
+        }
         query.append_pair("code_challenge", &challenge).append_pair("code_challenge_method", "S256");
         query.append_pair("resource", wish.resource);
         if let Some(scope) = wish.scope {
@@ -83,15 +89,17 @@ impl Attempt {
         }
         drop(query);
         let iss_is_promised = wish.metadata.authorization_response_iss_parameter_supported;
-        Ok(Self { url, verifier, state, issuer: wish.metadata.issuer.clone(), iss_is_promised })
+        Ok(Self { url, verifier, state, issuer: wish.metadata.issuer.clone(), iss_is_promised, misbehave: wish.misbehave })
     }
 
     /// The code of the browser's answer, if the answer is to this request and from this server.
     pub(super) fn code(&self, answer: &Form) -> Result<String, AuthorizeError> {
-        if answer.first("state") != Some(&self.state) {
+        let is_careless = matches!(self.misbehave, Some(Misbehaviour::StateMismatchAccepted | Misbehaviour::StateMissing));
+        if !is_careless && answer.first("state") != Some(&self.state) {
             return Err(AuthorizeError::WrongState);
         }
         match answer.first("iss") {
+            _ if self.misbehave == Some(Misbehaviour::IssNotValidated) => {}
             Some(iss) if iss != self.issuer => return Err(AuthorizeError::WrongIssuer(self.issuer.clone())),
             None if self.iss_is_promised => return Err(AuthorizeError::MissingIssuer(self.issuer.clone())),
             _ => {}
@@ -135,6 +143,7 @@ mod tests {
             redirect_uri: "http://127.0.0.1:1/callback",
             resource: "https://rs.test/mcp",
             scope: Some("a offline_access"),
+            misbehave: None,
         };
         Attempt::new(&wish).unwrap()
     }

@@ -3,11 +3,11 @@
 //! processes one refreshes and the others use what it got.
 
 use super::discovery::{self, Metadata, Resource};
-use super::http::{Http, without_query};
+use super::http::{Attempts, Http, without_query};
 use super::login::Login;
 use super::store::{Credentials, IssuerEntry, Lock, ServerEntry, Tokens, now};
 use super::token::{TokenEndpoint, TokenError};
-use super::{ClientError, Note, Options, scope};
+use super::{ClientError, Misbehaviour, Note, Options, scope};
 use crate::protocol::Challenge;
 use std::sync::Arc;
 use url::Url;
@@ -65,7 +65,8 @@ impl Bearer {
         let Some(tokens) = stored.tokens(self.key()) else { return Ok(None) };
         let is_fresh = self.fresh.take().as_ref() == Some(&tokens.access_token);
         // Without a refresh token there is nothing to do ahead of time: the server says when it is over.
-        if is_fresh || !tokens.is_due(now()) || tokens.refresh_token.is_none() {
+        let may_refresh = tokens.refresh_token.is_some() && !self.options.misbehaves(Misbehaviour::RefreshTokenUnused);
+        if is_fresh || !tokens.is_due(now()) || !may_refresh {
             return Ok(Some(tokens.access_token.clone()));
         }
         let held = self.lock().await?;
@@ -110,7 +111,7 @@ impl Bearer {
         {
             return Ok(());
         }
-        if self.authorized {
+        if self.authorized && !self.asks_again() {
             return Err(ClientError::TokenRefused(without_query(&self.server)));
         }
         let (resource, metadata) = self.discover(challenge).await?;
@@ -132,7 +133,11 @@ impl Bearer {
         let asked = self.asked_scope.clone().unwrap_or_default();
         self.discover(Some(challenge)).await?;
         self.options.notes.say(&Note::SteppingUp(missing.to_owned()));
-        self.authorize(&held, Some(scope::union(&[&granted, &asked, missing]))).await
+        let wanted = match self.options.misbehaves(Misbehaviour::StepUpScopeLost) {
+            true => missing.to_owned(),
+            false => scope::union(&[&granted, &asked, missing]),
+        };
+        self.authorize(&held, Some(wanted)).await
     }
 
     /// Forgets the tokens of this server, so that the next request asks for a login.
@@ -163,6 +168,12 @@ impl Bearer {
         Ok(true)
     }
 
+    /// Whether a person is asked for a second time in this process. Never, unless told to misbehave.
+    fn asks_again(&self) -> bool {
+        let careless = [Misbehaviour::AuthLoop, Misbehaviour::CredentialsDroppedOnTransient, Misbehaviour::RefreshTokenUnused];
+        self.refusals < 5 && careless.into_iter().any(|how| self.options.misbehaves(how))
+    }
+
     async fn lock(&self) -> Result<Lock, ClientError> {
         // Another process may be waiting for its person.
         Ok(self.options.store.lock(self.options.login_limit + self.http.limit()).await?)
@@ -170,13 +181,17 @@ impl Bearer {
 
     /// Refreshes with what is stored, by the metadata of this process or of an earlier one.
     async fn refresh(&mut self, held: &Lock, stored: &Credentials, tokens: &Tokens) -> Result<Refreshed, ClientError> {
+        if self.options.misbehaves(Misbehaviour::RefreshTokenUnused) {
+            return Ok(Refreshed::No);
+        }
         let (Some(refresh_token), Some(issuer)) = (&tokens.refresh_token, stored.issuer_of(self.key())) else { return Ok(Refreshed::No) };
         let Some(client) = self.client_at(issuer).filter(|client| !client.has_ended(now())) else { return Ok(Refreshed::No) };
         let found = self.found.as_ref().filter(|(_, metadata)| metadata.issuer == issuer.metadata.issuer);
         let metadata = found.map_or(&issuer.metadata, |(_, metadata)| metadata);
         let resource = &stored.servers[self.key()].resource;
         let endpoint = TokenEndpoint { http: &self.http, metadata, client: &client, resource };
-        match endpoint.refresh(tokens, refresh_token).await {
+        let is_hasty = self.options.misbehaves(Misbehaviour::CredentialsDroppedOnTransient);
+        match endpoint.refresh(tokens, refresh_token, Attempts(if is_hasty { 1 } else { 3 })).await {
             Ok(fresh) => {
                 self.keep(held, fresh)?;
                 self.options.notes.say(&Note::Refreshed);
@@ -187,16 +202,42 @@ impl Bearer {
                 self.drop_tokens(held)?;
                 Ok(Refreshed::No)
             }
+            Err(error @ (TokenError::Refused { .. } | TokenError::Unknown { .. })) => self.refused_oddly(held, tokens, error),
             Err(error @ TokenError::InvalidClient { .. }) if self.options.client_id.is_none() => {
                 self.options.notes.say(&Note::ClientEnded(error.to_string()));
                 self.drop_tokens(held)?;
                 let issuer = metadata.issuer.clone();
+                if self.options.misbehaves(Misbehaviour::StaleClientReused) {
+                    return Ok(Refreshed::No);
+                }
                 self.options.store.change(held, |all| all.issuers.get_mut(&issuer).into_iter().for_each(|entry| entry.client = None))?;
+                Ok(Refreshed::No)
+            }
+            Err(_) if is_hasty => {
+                self.drop_tokens(held)?;
                 Ok(Refreshed::No)
             }
             // Nothing is known about the credentials: they stay.
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// An answer that says nothing known about the refresh token (RFC 6749 §5.2): it is kept once. The same answer in another
+    /// attempt means that it will never be taken again.
+    fn refused_oddly(&self, held: &Lock, tokens: &Tokens, error: TokenError) -> Result<Refreshed, ClientError> {
+        let answer = error.to_string();
+        if tokens.refused.as_ref() == Some(&answer) {
+            self.options.notes.say(&Note::GrantEnded(answer));
+            self.drop_tokens(held)?;
+            return Ok(Refreshed::No);
+        }
+        let mark = |entry: &mut ServerEntry| {
+            if let Some(kept) = entry.tokens.get_mut(&entry.issuer) {
+                kept.refused = Some(answer);
+            }
+        };
+        self.options.store.change(held, |all| all.servers.get_mut(self.key()).map_or((), mark))?;
+        Err(error.into())
     }
 
     /// Asks a person, and keeps what comes of it.
@@ -235,8 +276,8 @@ impl Bearer {
         let found = match self.found.take() {
             Some(found) => found,
             None => {
-                let resource = discovery::resource(&self.http, &self.server, challenge).await?;
-                let metadata = discovery::issuer(&self.http, &resource.issuer).await?;
+                let resource = discovery::resource(&self.http, &self.options, &self.server, challenge).await?;
+                let metadata = discovery::issuer(&self.http, &self.options, &resource.issuer).await?;
                 (resource, metadata)
             }
         };

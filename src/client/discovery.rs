@@ -3,6 +3,7 @@
 //! name under which it was asked for.
 
 use super::http::{Attempts, Call, Http, HttpError, Reply, without_query};
+use super::{Misbehaviour, Options};
 use crate::protocol::Challenge;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -97,7 +98,12 @@ pub enum DiscoveryError {
 }
 
 /// Asks for the protected resource metadata: the URL of the challenge, then the well-known ones. `None` where there is none.
-pub(super) async fn resource(http: &Http, server: &Url, challenge: Option<&Challenge>) -> Result<Resource, DiscoveryError> {
+pub(super) async fn resource(
+    http: &Http,
+    options: &Options,
+    server: &Url,
+    challenge: Option<&Challenge>,
+) -> Result<Resource, DiscoveryError> {
     let named = challenge.and_then(Challenge::resource_metadata).and_then(|url| server.join(url).ok());
     let mut candidates: Vec<(Url, bool)> = Vec::new();
     let well_known = [(inserted(server, "oauth-protected-resource"), false), (at_root(server, "oauth-protected-resource"), true)];
@@ -106,10 +112,13 @@ pub(super) async fn resource(http: &Http, server: &Url, challenge: Option<&Chall
             candidates.push((url, is_root));
         }
     }
+    if options.misbehaves(Misbehaviour::DiscoveryOrder) {
+        candidates = vec![(inserted(server, "oauth-protected-resource"), false)];
+    }
     for (url, is_root) in candidates {
         let Some(document) = document(http, &url).await? else { continue };
         let Some(name) = document["resource"].as_str() else { continue };
-        if !is_for(name, server, is_root) {
+        if !is_for(name, server, is_root) && !options.misbehaves(Misbehaviour::WrongAudience) {
             let (found, expected) = (name.to_owned(), without_query(server));
             return Err(DiscoveryError::OtherResource { url: without_query(&url), found, expected });
         }
@@ -118,33 +127,73 @@ pub(super) async fn resource(http: &Http, server: &Url, challenge: Option<&Chall
             let words: Vec<_> = scopes.iter().filter_map(serde_json::Value::as_str).collect();
             words.join(" ")
         });
-        return Ok(Resource { name: name.to_owned(), issuer: issuer.to_owned(), scopes: scopes.filter(|scopes| !scopes.is_empty()) });
+        let name = match Url::parse(name) {
+            Ok(url) if options.misbehaves(Misbehaviour::ResourceParamMismatch) => url.into(),
+            // RFC 9728 §3.3: byte for byte.
+            _ => name.to_owned(),
+        };
+        return Ok(Resource { name, issuer: issuer.to_owned(), scopes: scopes.filter(|scopes| !scopes.is_empty()) });
     }
     // MCP 2025-03-26: without metadata the server's origin is the authorization server.
     Ok(Resource { name: without_query(server), issuer: server.origin().ascii_serialization(), scopes: None })
 }
 
 /// Asks for the metadata of an authorization server.
-pub(super) async fn issuer(http: &Http, identifier: &str) -> Result<Metadata, DiscoveryError> {
+pub(super) async fn issuer(http: &Http, options: &Options, identifier: &str) -> Result<Metadata, DiscoveryError> {
     let url = Url::parse(identifier).ok().filter(super::http::is_safe).ok_or_else(|| DiscoveryError::BadIssuer(identifier.to_owned()))?;
+    match described(http, options, identifier, &url).await {
+        Err(DiscoveryError::Busy { .. } | DiscoveryError::NoMetadata { .. })
+            if options.misbehaves(Misbehaviour::EndpointNotFromMetadata) =>
+        {
+            Ok(Metadata::guessed(identifier, &url))
+        }
+        found => found,
+    }
+}
+
+async fn described(http: &Http, options: &Options, identifier: &str, url: &Url) -> Result<Metadata, DiscoveryError> {
+    let names = if options.misbehaves(Misbehaviour::DiscoveryOrder) { 1 } else { usize::MAX };
     let mut tried = Vec::new();
-    for candidate in candidates(&url) {
+    for candidate in candidates(url).into_iter().take(names) {
         let shown = without_query(&candidate);
         let found = document(http, &candidate).await?.and_then(|document| serde_json::from_value::<Metadata>(document).ok());
-        let Some(metadata) = found else {
+        let Some(mut metadata) = found else {
             tried.push(shown);
             continue;
         };
-        if metadata.issuer != identifier {
+        if metadata.issuer != identifier && !options.misbehaves(Misbehaviour::IssuerMismatchAccepted) {
             return Err(DiscoveryError::OtherIssuer { url: shown, found: metadata.issuer, expected: identifier.to_owned() });
         }
-        let methods = metadata.code_challenge_methods_supported.iter().flatten();
-        if !methods.into_iter().any(|method| method == "S256") {
+        identifier.clone_into(&mut metadata.issuer);
+        let mut methods = metadata.code_challenge_methods_supported.iter().flatten();
+        if !methods.any(|method| method == "S256") && !options.misbehaves(Misbehaviour::PkceSupportUnverified) {
             return Err(DiscoveryError::NoPkce(identifier.to_owned()));
+        }
+        if options.misbehaves(Misbehaviour::EndpointNotFromMetadata) && metadata.registration_endpoint.is_none() {
+            metadata.registration_endpoint = Metadata::guessed(identifier, url).registration_endpoint;
         }
         return Ok(metadata);
     }
     Err(DiscoveryError::NoMetadata { issuer: identifier.to_owned(), tried })
+}
+
+impl Metadata {
+    /// The default paths of MCP 2025-03-26, which hold for no later revision.
+    fn guessed(identifier: &str, url: &Url) -> Self {
+        let at = |path: &str| format!("{}{path}", url.origin().ascii_serialization());
+        Self {
+            issuer: identifier.to_owned(),
+            authorization_endpoint: at("/authorize"),
+            token_endpoint: at("/token"),
+            registration_endpoint: Some(at("/register")),
+            revocation_endpoint: None,
+            code_challenge_methods_supported: None,
+            token_endpoint_auth_methods_supported: None,
+            scopes_supported: None,
+            authorization_response_iss_parameter_supported: false,
+            client_id_metadata_document_supported: false,
+        }
+    }
 }
 
 /// The three URLs of an issuer with a path, the two of one without (MCP 2025-11-25, Authorization Server Metadata Discovery).

@@ -130,7 +130,7 @@ impl Http {
             let outcome = self.send(call).await;
             let is_last = attempt >= attempts.0;
             let asked = match &outcome {
-                Ok(reply) if reply.is_busy() => reply.retry_after(),
+                Ok(reply) if reply.is_busy() => retry_after(&reply.headers),
                 Err(HttpError::NoAnswer { .. } | HttpError::TimedOut { .. }) => None,
                 _ => return outcome,
             };
@@ -230,6 +230,11 @@ impl Open {
         Ok(Reply { status: self.status, headers: self.headers, body })
     }
 
+    /// How long the server wants a client to wait before it comes back (RFC 9110 §10.2.3).
+    pub(super) fn patience(&self) -> Duration {
+        retry_after(&self.headers).unwrap_or(BACK_OFF).min(LONGEST_WAIT)
+    }
+
     fn redirect(&self, from: &Url) -> Option<Url> {
         let target = self.headers.first("location").filter(|_| matches!(self.status, 301 | 302 | 303 | 307 | 308))?;
         from.join(target).ok()
@@ -246,11 +251,11 @@ impl Reply {
     pub(super) fn json(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&self.body).ok()
     }
+}
 
-    /// RFC 9110 §10.2.3, seconds only.
-    fn retry_after(&self) -> Option<Duration> {
-        self.headers.first("retry-after")?.trim().parse().ok().map(Duration::from_secs)
-    }
+/// RFC 9110 §10.2.3, seconds only.
+fn retry_after(headers: &Headers) -> Option<Duration> {
+    headers.first("retry-after")?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// True for an address that credentials may go to: encrypted, or on this machine.

@@ -5,7 +5,7 @@ use super::http::{Call, Open};
 use super::listen::Listening;
 use super::rpc::{self, Heard, Messages};
 use super::transport::Transport;
-use super::{ClientError, ServerInfo};
+use super::{ClientError, Misbehaviour, ServerInfo};
 use ::http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -45,7 +45,11 @@ impl Legacy {
         }
         let get = this.in_session(transport.call(Method::GET).with("accept", "text/event-stream"));
         let replies = this.in_session(transport.post(&Value::Null));
-        this.listening = Listening::start(transport.http.clone(), transport.signed(get).await?, transport.signed(replies).await?).await;
+        let (get, replies) = (transport.signed(get).await?, transport.signed(replies).await?);
+        if transport.misbehaves(Misbehaviour::GetStreamStorm) {
+            super::listen::storm(&transport.http, &get).await;
+        }
+        this.listening = Listening::start(transport.http.clone(), get, replies).await;
         Ok(this)
     }
 
@@ -56,7 +60,8 @@ impl Legacy {
             let id = transport.next_id();
             let call = self.in_session(transport.post(&rpc::request(id, method, params.clone())));
             let open = transport.send(&call).await?;
-            if open.status != 404 || self.session.is_none() || is_renewed {
+            let is_kept = is_renewed || transport.misbehaves(Misbehaviour::StaleSessionIdReuse);
+            if open.status != 404 || self.session.is_none() || is_kept {
                 return self.answer(transport, open, id, method).await;
             }
             // 2025-11-25, Session Management 4.
@@ -78,6 +83,7 @@ impl Legacy {
         let status = open.status;
         let mut messages = transport.messages(open);
         let mut resumes = 0;
+        let most = if transport.misbehaves(Misbehaviour::SseResumeMissing) { 0 } else { RESUMES };
         loop {
             match self.listen_for(transport, &mut messages, id).await {
                 Ok(Some(answer)) => return answer,
@@ -87,7 +93,7 @@ impl Legacy {
             if !(200..300).contains(&status) {
                 return Err(ClientError::Status { status, method: method.to_owned() });
             }
-            let Some(last) = messages.last_id.clone().filter(|_| messages.is_stream() && resumes < RESUMES) else {
+            let Some(last) = messages.last_id.clone().filter(|_| messages.is_stream() && resumes < most) else {
                 return Err(ClientError::NoAnswer);
             };
             let retry = messages.retry;

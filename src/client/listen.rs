@@ -14,6 +14,9 @@ const HEAD: Duration = Duration::from_secs(2);
 /// How often in a row a stream that brings nothing is opened again.
 const REOPENINGS: u32 = 5;
 
+/// How often it is opened by a client that storms.
+const STORM: u32 = 12;
+
 /// A stream that is listened to, until it is dropped.
 pub(super) struct Listening(JoinHandle<()>);
 
@@ -30,6 +33,13 @@ impl Listening {
 impl Drop for Listening {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// Opens the stream again and again, whatever comes of it: what a client does that is told to misbehave.
+pub(super) async fn storm(http: &Http, get: &Call) {
+    for _ in 0..STORM {
+        let _ = http.open(get).await;
     }
 }
 

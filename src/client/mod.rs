@@ -1,5 +1,5 @@
-//! Layer 9: the reference client, a correct MCP client with OAuth. Its OAuth is our own, so that it can later misbehave on
-//! request; each decision a client may get wrong is one function here.
+//! Layer 9: the reference client, a correct MCP client with OAuth. Its OAuth is our own, so that it can misbehave on
+//! request ([`Misbehaviour`]); each decision a client may get wrong is one function here.
 //!
 //! Speaks MCP 2026-07-28 and falls back to 2025-11-25 and earlier. Does not print and does not read the environment, except
 //! that reqwest takes proxies and roots from it: what a person should hear are [`Note`]s, what came of it is a [`Report`].
@@ -14,6 +14,7 @@ mod http;
 mod legacy;
 mod listen;
 mod login;
+mod misbehave;
 mod modern;
 mod registration;
 mod rpc;
@@ -27,6 +28,7 @@ pub use authorize::AuthorizeError;
 pub use browser::Browser;
 pub use discovery::DiscoveryError;
 pub use http::HttpError;
+pub use misbehave::Misbehaviour;
 pub use registration::RegistrationError;
 pub use store::{Store, StoreError};
 pub use token::TokenError;
@@ -58,6 +60,8 @@ pub struct Options {
     pub login_limit: Duration,
     /// How long one answer may take.
     pub answer_limit: Duration,
+    /// What it is to do wrong.
+    pub misbehave: Option<Misbehaviour>,
     /// Who hears what happens.
     pub notes: Notes,
 }
@@ -166,8 +170,8 @@ pub enum ClientError {
     /// Even a wider scope is not enough.
     #[error("the server still wants more scope ({0}) after three logins")]
     ScopeRefused(String),
-    /// Even a new registration is not accepted.
-    #[error("the new registration is not accepted either: {0}")]
+    /// The client is not accepted, a new registration neither.
+    #[error("the client is not accepted: {0}")]
     ClientRefused(String),
     /// The server answered with a JSON-RPC error.
     #[error("the server answered: {message} ({code})")]
@@ -232,7 +236,7 @@ impl ClientError {
         match self {
             Self::Rpc { .. } | Self::TokenRefused(_) | Self::ScopeRefused(_) | Self::ClientRefused(_) => true,
             Self::Status { status, .. } => *status < 500,
-            Self::Registration(error) => matches!(error, RegistrationError::Refused { .. }),
+            Self::Registration(error) => matches!(error, RegistrationError::Refused { .. } | RegistrationError::OtherRedirect(_)),
             Self::Authorize(error) => !matches!(error, AuthorizeError::Random(_) | AuthorizeError::Listen(_) | AuthorizeError::TimedOut(_)),
             Self::Token(error) => {
                 matches!(error, TokenError::InvalidGrant { .. } | TokenError::InvalidClient { .. } | TokenError::Refused { .. })

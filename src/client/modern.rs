@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 /// A header is missing or differs from the body.
 pub(super) const HEADER_MISMATCH: i64 = -32020;
 
+/// The server does not speak the version of the request.
+const UNSUPPORTED_VERSION: i64 = -32022;
+
 /// The version this module speaks.
 pub(super) const VERSION: &str = "2026-07-28";
 
@@ -28,18 +31,25 @@ pub(super) async fn probe(transport: &mut Transport) -> Result<Probe, ClientErro
     let result = match request(transport, "server/discover", json!({}), &[]).await {
         Ok(result) => result,
         // A modern server that speaks other versions, or one that sees a fault in the request.
-        Err(ClientError::Rpc { code: -32022, data, .. }) => return choose(&data["supported"]),
+        Err(ClientError::Rpc { code: UNSUPPORTED_VERSION, data, .. }) => return choose(&data["supported"]),
         Err(error @ ClientError::Rpc { code: HEADER_MISMATCH | -32021, .. }) => return Err(error),
         // Any other answer below 500 is that of a server which does not know the method.
         Err(ClientError::Rpc { .. } | ClientError::Status { status: 400..500, .. } | ClientError::NoAnswer) => return Ok(Probe::Legacy),
+        // Some servers take for `initialize` a bearer that they refuse here. Where it is bad, that is refused, too.
+        Err(ClientError::TokenRefused(_)) => return Ok(Probe::Legacy),
         Err(error) => return Err(error),
     };
     let info = &result["_meta"]["io.modelcontextprotocol/serverInfo"];
     let supported = &result["supportedVersions"];
-    if supported.as_array().is_some_and(|versions| versions.iter().any(|version| version == VERSION)) {
+    if speaks(supported) {
         return Ok(Probe::Modern(ServerInfo::of(info, VERSION)));
     }
     choose(supported)
+}
+
+/// True when our version is in the server's list.
+fn speaks(supported: &Value) -> bool {
+    supported.as_array().is_some_and(|versions| versions.iter().any(|version| version == VERSION))
 }
 
 /// A server that knows discovery but not our newest version may speak an older one.
@@ -51,13 +61,24 @@ fn choose(supported: &Value) -> Result<Probe, ClientError> {
     Err(ClientError::NoCommonVersion(versions.join(", ")))
 }
 
-/// Sends a request and waits for its answer. A stream that ends without one is lost: this era resumes nothing.
+/// Sends a request and waits for its answer; once more, with a new id, where its stream ended without one (SEP-2575: this era
+/// resumes nothing) or where the server does speak the version that it refused.
 pub(super) async fn request(
     transport: &mut Transport,
     method: &str,
     params: Value,
     headers: &[(String, String)],
 ) -> Result<Value, ClientError> {
+    match request_once(transport, method, params.clone(), headers).await {
+        Err(ClientError::NoAnswer) => request_once(transport, method, params, headers).await,
+        Err(ClientError::Rpc { code: UNSUPPORTED_VERSION, data, .. }) if speaks(&data["supported"]) => {
+            request_once(transport, method, params, headers).await
+        }
+        outcome => outcome,
+    }
+}
+
+async fn request_once(transport: &mut Transport, method: &str, params: Value, headers: &[(String, String)]) -> Result<Value, ClientError> {
     let id = transport.next_id();
     let call = headers.iter().fold(call(transport, id, method, params), |call, (name, value)| call.with(name, header_value(value)));
     let open = transport.send(&call).await?;

@@ -3,7 +3,7 @@
 
 use super::discovery::Metadata;
 use super::http::{Attempts, Call, Follow, Http, HttpError, host};
-use super::{ClientError, Options};
+use super::{ClientError, Misbehaviour, Options};
 use ::http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -71,6 +71,9 @@ pub enum RegistrationError {
         /// The error code of the answer.
         error: Option<String>,
     },
+    /// The server registered something that cannot be used (RFC 7591 §3.2.1).
+    #[error("{0} registered other redirect URIs than the client's own")]
+    OtherRedirect(String),
     /// The answer is no registration.
     #[error("{0} answered the registration with something that is none")]
     Unreadable(String),
@@ -95,7 +98,13 @@ pub(super) fn known(options: &Options, metadata: &Metadata) -> Option<Registered
 }
 
 /// Registers the client (RFC 7591 §3.1).
-pub(super) async fn register(http: &Http, metadata: &Metadata, redirect_uri: &str, scope: Option<&str>) -> Result<Registered, ClientError> {
+pub(super) async fn register(
+    http: &Http,
+    options: &Options,
+    metadata: &Metadata,
+    redirect_uri: &str,
+    scope: Option<&str>,
+) -> Result<Registered, ClientError> {
     let endpoint = metadata.registration_endpoint.as_ref().ok_or_else(|| RegistrationError::NotOffered(metadata.issuer.clone()))?;
     let url = Url::parse(endpoint).map_err(|_| RegistrationError::NotOffered(metadata.issuer.clone()))?;
     let wanted = preferred(metadata, false);
@@ -118,8 +127,27 @@ pub(super) async fn register(http: &Http, metadata: &Metadata, redirect_uri: &st
         let error = answer["error"].as_str().map(str::to_owned);
         return Err(RegistrationError::Refused { host: host(&url), status: reply.status, error }.into());
     }
+    if !redirects_to(&answer, redirect_uri) && !options.misbehaves(Misbehaviour::RedirectUriMismatch) {
+        return Err(RegistrationError::OtherRedirect(host(&url)).into());
+    }
     let registered = registered(&answer, wanted, redirect_uri);
-    registered.ok_or_else(|| RegistrationError::Unreadable(host(&url)).into())
+    let registered = registered.ok_or_else(|| RegistrationError::Unreadable(host(&url)))?;
+    Ok(if options.misbehaves(Misbehaviour::ClientAuthMismatch) { registered.proven_otherwise() } else { registered })
+}
+
+/// True when the client's redirect URI was registered; where the answer names none, it was.
+fn redirects_to(answer: &Value, redirect_uri: &str) -> bool {
+    answer["redirect_uris"].as_array().is_none_or(|own| own.iter().any(|own| is_same_redirect(own.as_str(), redirect_uri)))
+}
+
+/// The port of a loopback redirect URI is free (RFC 8252 §7.3).
+fn is_same_redirect(registered: Option<&str>, redirect_uri: &str) -> bool {
+    let without_port = |text: &str| {
+        let mut url = Url::parse(text).ok()?;
+        url.set_port(None).ok()?;
+        Some(url)
+    };
+    registered.and_then(without_port) == without_port(redirect_uri)
 }
 
 /// What the server made of the wish: its answer is what counts (RFC 7591 §3.2.1).
@@ -163,6 +191,15 @@ impl Registered {
     /// True when its secret has ended.
     pub(super) fn has_ended(&self, now: u64) -> bool {
         self.client_secret.is_some() && self.client_secret_expires_at != 0 && now >= self.client_secret_expires_at
+    }
+
+    /// The same one, which proves itself in another way than it was registered for: a misbehaviour.
+    fn proven_otherwise(mut self) -> Self {
+        self.token_endpoint_auth_method = match self.token_endpoint_auth_method {
+            ClientAuth::Basic => ClientAuth::Post,
+            _ => ClientAuth::Basic,
+        };
+        self
     }
 
     /// The loopback port that was registered.

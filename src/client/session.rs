@@ -51,11 +51,11 @@ impl Session {
     }
 
     /// Calls a tool and gives its result as it came. Where the server misses headers that only the tool's schema knows, the
-    /// schema is fetched first.
+    /// schema is fetched anew and the call repeated once (SEP-2243).
     pub(super) async fn call(&mut self, transport: &mut Transport, name: &str, arguments: &Value) -> Result<Value, ClientError> {
         let params = json!({"name": name, "arguments": arguments});
         match self.call_once(transport, &params).await {
-            Err(ClientError::Rpc { code: modern::HEADER_MISMATCH, .. }) if self.schema(name).is_none() => {
+            Err(ClientError::Rpc { code: modern::HEADER_MISMATCH, .. }) => {
                 self.tools(transport).await?;
                 self.call_once(transport, &params).await
             }

@@ -75,6 +75,9 @@ pub(super) struct Tokens {
     /// What was granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) scope: Option<String>,
+    /// How the refresh token was refused last, where that said nothing known about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<String>,
 }
 
 /// Why the store cannot be used.
@@ -234,7 +237,14 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     fn tokens(expires_at: u64, lifetime: u64) -> Tokens {
-        Tokens { access_token: "a".into(), refresh_token: None, expires_at: Some(expires_at), lifetime: Some(lifetime), scope: None }
+        Tokens {
+            access_token: "a".into(),
+            refresh_token: None,
+            expires_at: Some(expires_at),
+            lifetime: Some(lifetime),
+            scope: None,
+            refused: None,
+        }
     }
 
     #[test]

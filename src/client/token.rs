@@ -50,6 +50,12 @@ pub enum TokenError {
         /// The status.
         status: u16,
     },
+    /// A page in place of an answer: something stands before the server. Nothing is known about the credentials.
+    #[error("something before {host} refused the token request (403, text/html); the stored credentials are kept")]
+    Wall {
+        /// The server.
+        host: String,
+    },
     /// An address that cannot be used.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -77,9 +83,9 @@ impl TokenEndpoint<'_> {
     }
 
     /// RFC 6749 §6. The old refresh token stays where no new one is given.
-    pub(super) async fn refresh(&self, old: &Tokens, refresh_token: &str) -> Result<Tokens, TokenError> {
+    pub(super) async fn refresh(&self, old: &Tokens, refresh_token: &str, attempts: Attempts) -> Result<Tokens, TokenError> {
         let form = vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("resource", self.resource)];
-        self.ask(form, Some(old), Attempts(3)).await
+        self.ask(form, Some(old), attempts).await
     }
 
     /// RFC 7009 §2.1. `false` where the server offers none or does not do it.
@@ -128,6 +134,9 @@ fn read(reply: &Reply, host: String, old: Option<&Tokens>) -> Result<Tokens, Tok
     if reply.is_busy() {
         return Err(TokenError::Busy { host, reason: format!("status {}", reply.status) });
     }
+    if reply.status == 403 && reply.headers.first("content-type").is_some_and(|own| own.starts_with("text/html")) {
+        return Err(TokenError::Wall { host });
+    }
     let body = reply.json().unwrap_or(Value::Null);
     // Some servers answer 200 with an error.
     match body["error"].as_str() {
@@ -152,6 +161,7 @@ fn tokens(body: &Value, access: &str, old: Option<&Tokens>) -> Tokens {
         expires_at: lifetime.map(|lifetime| now().saturating_add(lifetime)),
         lifetime,
         scope: text("scope").or_else(|| old?.scope.clone()),
+        refused: None,
     }
 }
 

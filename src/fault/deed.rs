@@ -30,6 +30,11 @@ pub trait Deed: Send {
         false
     }
 
+    /// The URL that the browser opens in place of the one that the client wants shown; `None` for that one.
+    fn open(&mut self, _url: &str) -> Option<String> {
+        None
+    }
+
     /// How a TLS handshake with a host that it aims at goes; `None` where it has nothing to say.
     fn handshake(&mut self, _host: &str) -> Option<Handshake> {
         None
@@ -43,6 +48,8 @@ pub enum Before {
     Nothing,
     /// The servers know something else now; they answer.
     Acted,
+    /// The servers answer as if the request had gone to this URL.
+    At(String),
     /// This is the answer; the servers never see the request.
     Answer(Box<Reply>),
 }
@@ -57,7 +64,7 @@ pub struct Scene<'a> {
     pub kind: Kind,
     /// The client process, from 1.
     pub session: u32,
-    /// The client process that counts: the last one.
+    /// Sessions from this number on are the last: the start that counts, of one process or of several at once.
     pub last_session: u32,
     /// The authorization server that it goes to.
     pub issuer: Option<IssuerId>,
@@ -73,6 +80,13 @@ pub struct Scene<'a> {
     pub now: Moment,
     /// What the servers decided; `None` before they were asked.
     pub decided: Option<&'a Decided>,
+}
+
+impl Scene<'_> {
+    /// True for a request of the last start of the client.
+    pub fn is_last(&self) -> bool {
+        self.session >= self.last_session
+    }
 }
 
 /// A JSON-RPC message as a fault sees it.
@@ -94,7 +108,7 @@ pub struct Stage<'a> {
     pub issuers: Vec<IssuerId>,
     /// The MCP servers that the fault aims at.
     pub servers: Vec<ServerFacts>,
-    /// How many client processes there will be.
+    /// Sessions from this number on are the last.
     pub sessions: u32,
 }
 

@@ -3,7 +3,7 @@
 
 use super::attributes::FaultError;
 use super::deed::{Before, Deed, Scene, Stage};
-use crate::model::Model;
+use crate::model::{IssuerId, IssuerPolicy, Model};
 use crate::reply::{Delivery, Reply};
 
 /// What makes a fault: its deed, or what is wrong with its attributes.
@@ -12,6 +12,11 @@ pub(super) type Made = Result<Box<dyn Deed>, FaultError>;
 /// Answers in place of the server, which never sees the request.
 pub(super) fn instead(answer: impl FnMut(&Scene<'_>) -> Reply + Send + 'static) -> Made {
     Ok(Box::new(Instead(answer)))
+}
+
+/// Answers in place of the server where the closure has an answer.
+pub(super) fn answering(answer: impl FnMut(&Scene<'_>, &mut Model) -> Option<Reply> + Send + 'static) -> Made {
+    Ok(Box::new(Answering(answer)))
 }
 
 /// Edits the server's answer; the closure says whether it did.
@@ -37,6 +42,19 @@ pub(super) fn earlier(act: impl FnMut(&Scene<'_>, &mut Model) -> bool + Send + '
     Ok(Box::new(Earlier(act)))
 }
 
+/// Answers in place of the server where the closure gives an answer.
+pub(super) fn perhaps(answer: impl FnMut(&Scene<'_>, &Model) -> Option<Reply> + Send + 'static) -> Made {
+    Ok(Box::new(Perhaps(answer)))
+}
+
+/// Changes the policy of the authorization server for one request; `met` says whether that showed in its answer.
+pub(super) fn momentary(
+    change: impl FnMut(&mut IssuerPolicy) + Send + 'static,
+    met: impl FnMut(&Scene<'_>) -> bool + Send + 'static,
+) -> Made {
+    Ok(Box::new(Momentary { change, met, own: None }))
+}
+
 /// Edits what becomes of a redirect back to the client; the closure says whether it did.
 pub(super) fn astray(edit: impl FnMut(&mut Delivery) -> bool + Send + 'static) -> Made {
     Ok(Box::new(Astray(edit)))
@@ -47,6 +65,14 @@ struct Instead<F>(F);
 impl<F: FnMut(&Scene<'_>) -> Reply + Send> Deed for Instead<F> {
     fn before(&mut self, scene: &Scene<'_>, _: &mut Model) -> Before {
         Before::Answer(Box::new((self.0)(scene)))
+    }
+}
+
+struct Answering<F>(F);
+
+impl<F: FnMut(&Scene<'_>, &mut Model) -> Option<Reply> + Send> Deed for Answering<F> {
+    fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> Before {
+        (self.0)(scene, model).map_or(Before::Nothing, |reply| Before::Answer(Box::new(reply)))
     }
 }
 
@@ -98,5 +124,41 @@ struct Astray<F>(F);
 impl<F: FnMut(&mut Delivery) -> bool + Send> Deed for Astray<F> {
     fn deliver(&mut self, delivery: &mut Delivery) -> bool {
         (self.0)(delivery)
+    }
+}
+
+struct Perhaps<F>(F);
+
+impl<F: FnMut(&Scene<'_>, &Model) -> Option<Reply> + Send> Deed for Perhaps<F> {
+    fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> Before {
+        (self.0)(scene, model).map_or(Before::Nothing, |reply| Before::Answer(Box::new(reply)))
+    }
+}
+
+struct Momentary<C, M> {
+    change: C,
+    met: M,
+    /// The policy that the server has otherwise.
+    own: Option<(IssuerId, IssuerPolicy)>,
+}
+
+impl<C, M> Deed for Momentary<C, M>
+where
+    C: FnMut(&mut IssuerPolicy) + Send,
+    M: FnMut(&Scene<'_>) -> bool + Send,
+{
+    fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> Before {
+        if let Some(id) = scene.issuer {
+            let policy = &mut model.issuer_mut(id).policy;
+            self.own = Some((id, policy.clone()));
+            (self.change)(policy);
+        }
+        Before::Nothing
+    }
+
+    fn edit(&mut self, scene: &Scene<'_>, _: &mut Reply, model: &mut Model) -> bool {
+        let Some((id, own)) = self.own.take() else { return false };
+        model.issuer_mut(id).policy = own;
+        (self.met)(scene)
     }
 }

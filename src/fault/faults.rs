@@ -7,7 +7,7 @@ use super::spec::{Control, Needs, Spec, Trigger};
 use crate::model::policy::{RefreshIssue, Registration, ResourceMetadata};
 use crate::model::{Decided, GrantType, IssuerId, Model};
 use crate::protocol::Kind;
-use crate::reply::{Delivery, Handshake, Reply};
+use crate::reply::{Delivery, Handshake, Reply, Threshold};
 use std::fmt;
 
 /// A fault that is armed.
@@ -21,6 +21,8 @@ pub struct Fault {
     fired: u32,
     is_awake: bool,
     is_over: bool,
+    /// True while the servers answer as if asked at its URL: it may edit that answer, too.
+    is_elsewhere: bool,
     /// True for one that only makes another one fire.
     is_trigger: bool,
 }
@@ -42,6 +44,17 @@ pub struct Fired {
     pub control: Control,
     /// True for one that only makes another one fire.
     pub is_trigger: bool,
+}
+
+/// What came of the faults that stepped in before the servers.
+#[derive(Debug, Default)]
+pub struct Stepped {
+    /// The answer in place of the servers'.
+    pub answer: Option<Box<Reply>>,
+    /// The URL for which the servers are to take the request.
+    pub at: Option<String>,
+    /// The places of those that fired.
+    pub fired: Vec<usize>,
 }
 
 /// How expiry comes about in a run.
@@ -98,7 +111,8 @@ impl Faults {
         if let Some(fault) = self.list.iter().find(|fault| !fault.waits_for_refresh() && fault.attributes.text("trigger").is_some()) {
             return Err(FaultError::Contradiction(format!("{} needs no trigger", fault.spec.name)));
         }
-        let arranges = |fault: &Fault| matches!(fault.spec.name, "expired-at-start" | "early-401" | "token-expires-in-odd");
+        let arranges =
+            |fault: &Fault| matches!(fault.spec.name, "expired-at-start" | "early-401" | "early-401-refresh-400" | "token-expires-in-odd");
         let is_arranged = expiry == Expiry::Arranged || self.list.iter().any(arranges);
         let name = match chosen {
             None | Some("none") => return Ok(()),
@@ -147,35 +161,40 @@ impl Faults {
         Ok(())
     }
 
-    /// Asks each fault before the servers are asked. The first answer counts. Gives the places of those that fired.
-    pub fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> (Option<Box<Reply>>, Vec<usize>) {
-        let mut fired = Vec::new();
+    /// Asks each fault before the servers are asked. The first answer counts, of several URLs the last.
+    pub fn before(&mut self, scene: &Scene<'_>, model: &mut Model) -> Stepped {
+        let mut stepped = Stepped::default();
         for (index, fault) in self.list.iter_mut().enumerate() {
             if !fault.meets(scene) {
                 continue;
             }
             match fault.deed.before(scene, model) {
-                Before::Nothing => {}
-                Before::Acted => {
-                    fault.fire();
-                    fired.push(index);
+                Before::Nothing => continue,
+                Before::Acted => {}
+                Before::At(url) => {
+                    fault.is_elsewhere = true;
+                    stepped.at = Some(url);
                 }
-                Before::Answer(reply) => {
-                    fault.fire();
-                    fired.push(index);
-                    return (Some(reply), fired);
-                }
+                Before::Answer(reply) => stepped.answer = Some(reply),
+            }
+            fault.fire();
+            stepped.fired.push(index);
+            if stepped.answer.is_some() {
+                break;
             }
         }
-        (None, fired)
+        stepped
     }
 
-    /// Lets each fault that is due edit the answer; one that stepped in before is not asked again. Gives the places of those
+    /// Lets each fault that is due edit the answer; one that stepped in before is not asked again, unless it named another URL. Gives the places of those
     /// that fired.
     pub fn edit(&mut self, scene: &Scene<'_>, reply: &mut Reply, model: &mut Model, before: &[usize]) -> Vec<usize> {
         let mut fired = Vec::new();
         for (index, fault) in self.list.iter_mut().enumerate() {
-            if !before.contains(&index) && fault.is_due(scene) && fault.deed.edit(scene, reply, model) {
+            if std::mem::take(&mut fault.is_elsewhere) {
+                // It has fired already.
+                fault.deed.edit(scene, reply, model);
+            } else if !before.contains(&index) && fault.is_due(scene) && fault.deed.edit(scene, reply, model) {
                 fault.fire();
                 fired.push(index);
             }
@@ -203,13 +222,30 @@ impl Faults {
         fired
     }
 
-    /// How a TLS handshake with a host goes.
-    pub fn handshake(&mut self, host: &str) -> (Option<Handshake>, Vec<usize>) {
-        for (index, fault) in self.list.iter_mut().enumerate() {
-            if fault.is_over || !fault.is_awake || !fault.selection.takes_host(host) {
+    /// The URL that the browser of a session opens in place of the one that its client wants shown; `None` for that one.
+    pub fn open(&mut self, session: u32, url: &str) -> Option<String> {
+        for fault in &mut self.list {
+            if fault.is_over || !fault.is_awake || !fault.selection.takes_session(session) {
                 continue;
             }
-            if let Some(handshake) = fault.deed.handshake(host) {
+            if let Some(other) = fault.deed.open(url) {
+                fault.seen += 1;
+                if fault.seen >= fault.selection.nth() {
+                    fault.fire();
+                    return Some(other);
+                }
+            }
+        }
+        None
+    }
+
+    /// How a connection of a session to a host begins, where it does not begin as it should.
+    pub fn handshake(&mut self, session: u32, host: &str, at: Threshold) -> (Option<Handshake>, Vec<usize>) {
+        for (index, fault) in self.list.iter_mut().enumerate() {
+            if fault.is_over || !fault.is_awake || !fault.selection.takes_host(host) || !fault.selection.takes_session(session) {
+                continue;
+            }
+            if let Some(handshake) = fault.deed.handshake(host).filter(|own| own.threshold() == at) {
                 fault.seen += 1;
                 if fault.seen >= fault.selection.nth() {
                     fault.fire();
@@ -233,6 +269,11 @@ impl Faults {
         })
     }
 
+    /// True where the last session is to begin with tokens that have ended.
+    pub fn waits_for_expiry(&self) -> bool {
+        self.list.iter().any(|fault| fault.spec.name == "expired-at-start")
+    }
+
     /// True without any.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -253,7 +294,7 @@ impl Fault {
         let selection = Selection::of(spec, &attributes)?;
         let deed = (spec.make)(&attributes)?;
         let is_awake = selection.after().is_none();
-        Ok(Self { spec, attributes, selection, deed, seen: 0, fired: 0, is_awake, is_over: false, is_trigger: false })
+        Ok(Self { spec, attributes, selection, deed, seen: 0, fired: 0, is_awake, is_over: false, is_elsewhere: false, is_trigger: false })
     }
 
     /// True when nothing but a refresh lets it fire.

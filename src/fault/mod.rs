@@ -13,7 +13,7 @@ mod spec;
 pub use attributes::{Attributes, FaultError, of, read};
 pub use catalogue::{ALL, find};
 pub use deed::{Before, Deed, Rpc, Scene, ServerFacts, Stage};
-pub use faults::{Expiry, Fault, Faults, Fired};
+pub use faults::{Expiry, Fault, Faults, Fired, Stepped};
 pub use selection::{Life, Selection};
 pub use spec::{Attribute, Control, Group, Needs, Page, Spec, Trigger};
 

@@ -147,6 +147,11 @@ impl Issued {
         }
     }
 
+    /// When the last access token ends that was issued so far.
+    pub fn latest_end(&self) -> Option<Moment> {
+        self.access.values().map(|token| token.expires).max()
+    }
+
     /// The record of an access token, whether or not it holds, to be changed.
     pub fn access_mut(&mut self, value: &str) -> Option<&mut AccessToken> {
         self.access.get_mut(value)

@@ -87,6 +87,11 @@ impl Issuer {
         self.by_id.get(id).map(|index| &self.clients[*index])
     }
 
+    /// A client by its id, to change what was registered.
+    pub fn client_mut(&mut self, id: &str) -> Option<&mut Client> {
+        self.by_id.get(id).map(|index| &mut self.clients[*index])
+    }
+
     /// Every client, in order of registration.
     pub fn clients(&self) -> &[Client] {
         &self.clients

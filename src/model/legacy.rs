@@ -126,6 +126,29 @@ impl Server {
         Answer { response, open: Some(OpenStream { server, session: name }), decided }
     }
 
+    /// Keeps the answer to a request back until its client resumes: gives the stream that ends before it (SEP-1699), and
+    /// nothing where there is no such session.
+    pub fn hold_back(&mut self, session: &str, answer: Value) -> Option<Response> {
+        let session = self.sessions.get_mut(session).filter(|session| !session.terminated)?;
+        session.event_ids += 1;
+        let id = format!("held-{}", session.event_ids);
+        if session.held.len() == KEPT_EVENTS {
+            session.held.remove(0);
+        }
+        session.held.push((id.clone(), answer));
+        let fields = vec![Field::Id(id), Field::Retry(RETRY.to_owned()), Field::Data(String::new())];
+        Some(stream_response(vec![Event { at: Duration::ZERO, fields }]))
+    }
+
+    /// The answer that was held back under an event id, as the stream of the client that resumes with it.
+    pub fn held_back(&self, session: &str, last: &str) -> Option<Response> {
+        let session = self.sessions.get(session)?;
+        let (id, answer) = session.held.iter().find(|(id, _)| id == last)?;
+        let json = Json { value: answer.clone(), style: JsonStyle::Compact };
+        let fields = vec![Field::Id(format!("{id}-answer")), Field::Event("message".to_owned()), Field::Json(json)];
+        Some(stream_response(vec![Event { at: Duration::ZERO, fields }]))
+    }
+
     /// Answers a DELETE: the session ends, for ever.
     pub(super) fn legacy_delete(&mut self, request: &Request, access: &Access) -> Response {
         let name = match self.live_session(request, access) {

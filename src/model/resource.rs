@@ -112,7 +112,9 @@ impl Server {
         Scope::parse(&std::iter::once(self.policy.scope.to_string()).chain(further).collect::<Vec<_>>().join(" "))
     }
 
-    fn challenged(&self, status: u16, error: Option<(&str, &str)>, scope: &Scope) -> Response {
+    /// The answer of the gate to a request that it does not let through (RFC 6750 §3.1): `error` is the code and its
+    /// description, nothing where no bearer was sent.
+    pub fn challenged(&self, status: u16, error: Option<(&str, &str)>, scope: &Scope) -> Response {
         let mut members = Vec::new();
         if let Some((code, description)) = error {
             members.push(format!("error=\"{code}\""));

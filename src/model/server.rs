@@ -34,6 +34,8 @@ pub struct Session {
     pub stream_open: bool,
     /// The latest events with the stream they belong to.
     pub(super) events: Vec<(u32, Event)>,
+    /// Answers that are held back, each under the event id with which a client gets it.
+    pub(super) held: Vec<(String, Value)>,
     /// How many streams it had.
     pub(super) streams: u32,
     /// How many event ids it gave out.
@@ -87,6 +89,14 @@ impl Server {
             session.terminated = true;
             session.stream_open = false;
         }
+    }
+
+    /// Ends one session: its client meets a 404. False where it had ended, or never was.
+    pub fn end_session(&mut self, id: &str) -> bool {
+        let Some(session) = self.sessions.get_mut(id).filter(|session| !session.terminated) else { return false };
+        session.terminated = true;
+        session.stream_open = false;
+        true
     }
 
     pub(super) fn stream_closed(&mut self, session: &str) {

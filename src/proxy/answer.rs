@@ -2,8 +2,9 @@
 
 use super::forward::text;
 use super::{Connection, Peer};
+use crate::exchange::Actor;
 use crate::exchange::Failure;
-use crate::reply::Break;
+use crate::reply::{Break, Handshake, Threshold};
 use crate::upstream::{RequestBody, Upstream};
 use futures_util::future::BoxFuture;
 use http::{Request, Response, StatusCode};
@@ -21,6 +22,11 @@ pub enum Answer {
 
 /// Makes answers without a server.
 pub trait Local: Send + Sync {
+    /// How a connection to a host begins, where it does not begin as it should. Asked once for each tunnel at each threshold.
+    fn handshake(&self, _peer: Peer, _host: &str, _at: Threshold) -> Option<Handshake> {
+        None
+    }
+
     /// The response to a request with an absolute URL, as soon as its head is known; the body may follow as it likes.
     ///
     /// # Errors
@@ -49,6 +55,14 @@ impl From<Failure> for NoAnswer {
 }
 
 impl Answer {
+    /// How a client's connection to a host begins, where it does not begin as it should. A browser's always does.
+    pub(super) fn handshake(&self, peer: Peer, host: &str, at: Threshold) -> Option<Handshake> {
+        match self {
+            Self::Local(local) if peer.actor != Actor::UserAgent => local.handshake(peer, host, at),
+            _ => None,
+        }
+    }
+
     /// The response to a request with an absolute URL, as soon as its head is there.
     pub(super) async fn to(
         &self,

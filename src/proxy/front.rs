@@ -6,6 +6,7 @@ use super::relay::{Admission, Entrance, Relay};
 use super::wire::{Connection, Wire};
 use super::{forward, reverse, tunnel};
 use crate::exchange::{Actor, Trouble};
+use crate::reply::{Handshake, Threshold};
 use crate::upstream::chain;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -89,6 +90,20 @@ async fn connect(relay: &Arc<Relay>, connection: &Arc<Connection>, request: Requ
         *connection.refused() = Some((host, "the target is not host:port".to_owned()));
         return forward::text(StatusCode::BAD_REQUEST, "authtape: CONNECT needs host:port\n".to_owned());
     };
+    match relay.context.answer.handshake(peer, target.host(), Threshold::Tunnel) {
+        Some(Handshake::Refused(status)) => {
+            *connection.refused() = Some((host, format!("refused with {status} on purpose")));
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            return forward::text(status, "authtape: the tunnel is refused on purpose\n".to_owned());
+        }
+        Some(Handshake::Broken(how)) => {
+            let reason = connection.break_off(how).unwrap_or("the connection stays silent on purpose");
+            *connection.refused() = Some((host, reason.to_owned()));
+            // The connection is torn down, or nothing more comes.
+            return std::future::pending().await;
+        }
+        _ => {}
+    }
     connection.refused().take();
     let via = Arc::new(Via::new(Arc::clone(connection), peer, Some(target)));
     let relay = Arc::clone(relay);

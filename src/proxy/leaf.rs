@@ -81,28 +81,33 @@ impl Leaves {
     }
 
     fn sign(&self, host: &str) -> Result<CertificateDer<'static>, rcgen::Error> {
-        let mut params = CertificateParams::new(Vec::new())?;
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        params.subject_alt_names = vec![match bare.parse::<IpAddr>() {
-            Ok(address) => SanType::IpAddress(address),
-            Err(_) => SanType::DnsName(Ia5String::try_from(bare)?),
-        }];
-        let mut name = DistinguishedName::new();
-        // A common name has at most 64 characters (RFC 5280, ub-common-name).
-        name.push(DnType::CommonName, if bare.len() <= 64 { bare } else { "authtape" });
-        params.distinguished_name = name;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.use_authority_key_identifier_extension = true;
-        let now = OffsetDateTime::now_utc();
-        params.not_before = now - Duration::days(1);
-        params.not_after = now + Duration::days(7);
-        Ok(params.signed_by(&self.key, &self.root.issuer)?.into())
+        Ok(params(host)?.signed_by(&self.key, &self.root.issuer)?.into())
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<ServerConfig>>> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a certificate for a host says.
+pub(super) fn params(host: &str) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    params.subject_alt_names = vec![match bare.parse::<IpAddr>() {
+        Ok(address) => SanType::IpAddress(address),
+        Err(_) => SanType::DnsName(Ia5String::try_from(bare)?),
+    }];
+    let mut name = DistinguishedName::new();
+    // A common name has at most 64 characters (RFC 5280, ub-common-name).
+    name.push(DnType::CommonName, if bare.len() <= 64 { bare } else { "authtape" });
+    params.distinguished_name = name;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    let now = OffsetDateTime::now_utc();
+    params.not_before = now - Duration::days(1);
+    params.not_after = now + Duration::days(7);
+    Ok(params)
 }
 
 impl CertificateAuthority for Leaves {

@@ -16,6 +16,7 @@ mod alert;
 mod answer;
 mod context;
 mod credential;
+mod flawed;
 mod forward;
 mod front;
 mod handler;
@@ -113,7 +114,7 @@ pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationTok
     let address = listener.local_addr()?;
     let context = Arc::new(Context::new(sink, answer, started, shutdown.child_token()));
     let keys = Arc::default();
-    let leaves = Leaves::new(root, Arc::clone(&keys))?;
+    let leaves = Leaves::new(Arc::clone(&root), Arc::clone(&keys))?;
     let leaf_key = leaves.key_hash();
     let core = start_core(&context, leaves)?;
     let connections = Connections::default();
@@ -134,6 +135,7 @@ pub fn serve(listener: TcpListener, options: Options, shutdown: &CancellationTok
         slots,
         naming,
         keys,
+        root,
         core,
     };
     let relay = Arc::new(relay);

@@ -5,6 +5,7 @@ use super::alert::HandshakeKeys;
 use super::context::Context;
 use super::credential::{Credential, Peer};
 use super::front;
+use super::root::Root;
 use super::wire::Connections;
 use crate::exchange::Trouble;
 use crate::upstream::Descriptors;
@@ -74,6 +75,8 @@ pub(super) struct Relay {
     /// How many tunnels may be named to the core at once.
     pub naming: Arc<Semaphore>,
     pub keys: Arc<HandshakeKeys>,
+    /// Signs what is flawed on purpose.
+    pub root: Arc<Root>,
     /// Where hudsucker listens.
     pub core: SocketAddr,
 }

@@ -2,12 +2,13 @@
 //! tell, however slowly they come.
 
 use super::context::{Context, Tunnel, Via};
-use super::forward;
 use super::handover::{self, Ended};
 use super::handshake::{Handshake, Trust, Watched};
 use super::relay::Relay;
 use super::wire::Wire;
+use super::{flawed, forward};
 use crate::exchange::{Actor, Trouble};
+use crate::reply::{Handshake as Planned, Threshold};
 use crate::upstream::chain;
 use http::uri::Scheme;
 use hudsucker::Body;
@@ -18,7 +19,7 @@ use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
@@ -49,8 +50,8 @@ pub(super) async fn open(relay: &Arc<Relay>, via: &Arc<Via>, upgrading: OnUpgrad
     };
     match opening(&first) {
         _ if first.is_empty() => event(&relay.context, via, Trouble::Silent, "no byte came in the tunnel".to_owned()),
-        Opening::Tls => tls(relay, via, wire).await,
-        Opening::Http => plain(relay, via, wire).await,
+        Opening::Tls => secure(relay, via, wire).await,
+        Opening::Http => http(relay, via, wire, Scheme::HTTP).await,
         Opening::Other => {
             event(&relay.context, via, Trouble::NotHttp, format!("the tunnel began with {} other bytes", first.len()));
             // In order, so that the other side sees an end and not a break.
@@ -71,11 +72,35 @@ fn opening(first: &[u8]) -> Opening {
     if is_method { Opening::Http } else { Opening::Other }
 }
 
-/// Plain HTTP in a tunnel, HTTP/2 with prior knowledge included.
-async fn plain(relay: &Arc<Relay>, via: &Arc<Via>, wire: Wire) {
+/// TLS as it should be, or as it should not.
+async fn secure(relay: &Arc<Relay>, via: &Arc<Via>, wire: Wire) {
+    let host = via.target.as_ref().map(|target| target.host().to_owned()).unwrap_or_default();
+    match relay.context.answer.handshake(via.peer, &host, Threshold::Tls) {
+        Some(Planned::Failed) => {
+            let refused = flawed::refuse(wire).await;
+            let detail = refused.map_or_else(|error| chain(&error), |()| "ended with handshake_failure on purpose".to_owned());
+            event(&relay.context, via, Trouble::TlsHandshakeFailed, detail);
+        }
+        Some(Planned::Certificate(flaw)) => match flawed::accept(&relay.root, &host, flaw, wire).await {
+            // The client goes on all the same.
+            Ok(stream) => http(relay, via, stream, Scheme::HTTPS).await,
+            Err(error) => {
+                let detail = format!("a flawed certificate ({flaw:?}) was shown on purpose: {}", chain(&error));
+                event(&relay.context, via, Trouble::TlsHandshakeFailed, detail);
+            }
+        },
+        _ => tls(relay, via, wire).await,
+    }
+}
+
+/// HTTP in a tunnel, HTTP/2 with prior knowledge included.
+async fn http<I>(relay: &Arc<Relay>, via: &Arc<Via>, wire: I, scheme: Scheme)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
-        let (context, via) = (Arc::clone(&relay.context), Arc::clone(via));
-        async move { Ok::<_, Infallible>(forward::answer(&context, &via, &Scheme::HTTP, request.map(Body::from)).await) }
+        let (context, via, scheme) = (Arc::clone(&relay.context), Arc::clone(via), scheme.clone());
+        async move { Ok::<_, Infallible>(forward::answer(&context, &via, &scheme, request.map(Body::from)).await) }
     });
     let mut builder = server();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(relay.deadlines.head);

@@ -3,11 +3,12 @@
 
 use super::{Answered, Player, Source};
 use crate::exchange::Request;
-use crate::fault::{FaultError, Faults, Fired, Rpc, Scene, ServerFacts};
-use crate::model::{Decided, Endpoints, IssuerId, Moment, ServerId};
+use crate::fault::{FaultError, Faults, Fired, Rpc, Scene, ServerFacts, Stepped};
+use crate::model::{Decided, Endpoints, IssuerId, Moment, ServerId, allow_origin};
 use crate::protocol::{Endpoint, Kind, request_parameters};
-use crate::reply::{Delivery, Handshake};
+use crate::reply::{Delivery, Handshake, Threshold};
 use serde_json::Value;
+use std::time::Duration;
 
 /// The faults of a replay, and who comes last.
 #[derive(Debug, Default)]
@@ -27,18 +28,18 @@ struct Aim {
 }
 
 impl Player {
-    /// Arms faults before the first client starts. `sessions` is how many client processes there will be.
+    /// Arms faults before the first client starts. Sessions from `last_session` on are the last.
     ///
     /// # Errors
     /// The tape cannot carry one of them.
-    pub fn arm(&mut self, mut faults: Faults, sessions: u32) -> Result<(), FaultError> {
+    pub fn arm(&mut self, mut faults: Faults, last_session: u32) -> Result<(), FaultError> {
         let mut servers: Vec<ServerFacts> = Vec::new();
         for (id, line) in &self.lines {
             servers.push(ServerFacts { id: *id, is_legacy: line.is_legacy, is_modern: line.is_modern });
         }
         let kinds: Vec<Kind> = self.tape.iter().map(|(_, interaction)| interaction.kind).collect();
-        faults.prepare(&mut self.model, &self.issuers, &servers, sessions, &kinds)?;
-        self.trouble = Trouble { faults, last_session: sessions, just_fired: Vec::new() };
+        faults.prepare(&mut self.model, &self.issuers, &servers, last_session, &kinds)?;
+        self.trouble = Trouble { faults, last_session, just_fired: Vec::new() };
         Ok(())
     }
 
@@ -57,9 +58,29 @@ impl Player {
         self.trouble.faults.deliver(delivery)
     }
 
-    /// How a TLS handshake with a host goes; `None` as it should. Gives the places of the faults that fired.
-    pub fn handshake(&mut self, host: &str) -> (Option<Handshake>, Vec<usize>) {
-        self.trouble.faults.handshake(host)
+    /// What a request is for.
+    pub fn kind_of(&self, request: &Request) -> Kind {
+        Endpoint::parse(&request.url).map_or(Kind::Other, |endpoint| self.aim(request, &endpoint).kind)
+    }
+
+    /// How long until the access tokens that were issued so far have ended, where a fault waits for that.
+    pub fn until_expired(&self, now: Moment) -> Duration {
+        if !self.trouble.faults.waits_for_expiry() {
+            return Duration::ZERO;
+        }
+        let now = self.model.time(now);
+        let ends = self.issuers.iter().filter_map(|id| self.model.issuer(*id).issued.latest_end());
+        ends.map(|end| end.since(now)).max().unwrap_or_default()
+    }
+
+    /// The URL that the browser of a session opens in place of the one that its client wants shown; `None` for that one.
+    pub fn open(&mut self, session: u32, url: &str) -> Option<String> {
+        self.trouble.faults.open(session, url)
+    }
+
+    /// How a connection of a session to a host begins; `None` as it should. Gives the places of the faults that fired.
+    pub fn handshake(&mut self, session: u32, host: &str, at: Threshold) -> (Option<Handshake>, Vec<usize>) {
+        self.trouble.faults.handshake(session, host, at)
     }
 
     /// The answer of the servers, or what faults make of it.
@@ -87,10 +108,17 @@ impl Player {
             now: self.model.time(now),
             decided: None,
         };
-        let (answer, mut fired) = trouble.faults.before(&scene, &mut self.model);
-        let mut answered = match answer {
-            Some(reply) => Answered { reply: *reply, source: Source::Fault { kind: aim.kind }, open: None },
-            None => self.paced(request, session, now),
+        if let Some(server) = aim.server.filter(|_| aim.kind.is_mcp()) {
+            self.account.reached(server);
+        }
+        let Stepped { answer, at, mut fired } = trouble.faults.before(&scene, &mut self.model);
+        let mut answered = match (answer, at) {
+            (Some(mut reply), _) => {
+                allow_origin(&mut reply.headers, request);
+                Answered { reply: *reply, source: Source::Fault { kind: aim.kind }, open: None }
+            }
+            (None, Some(url)) => self.paced(&Request { url, ..request.clone() }, session, now),
+            (None, None) => self.paced(request, session, now),
         };
         let decided = answered.decided().cloned();
         scene.decided = decided.as_ref();

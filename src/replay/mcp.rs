@@ -186,6 +186,10 @@ impl Player {
             Err(response) => return Answered::whole(&response, Source::Model(Decided::Mcp { era: Era::Legacy, method: "GET".to_owned() })),
         };
         let last = request.headers.first("last-event-id").unwrap_or_default();
+        let held = session.as_deref().and_then(|session| self.model.server(id).held_back(session, last));
+        if let Some(response) = held {
+            return Answered::whole(&response, Source::Model(Decided::Mcp { era: Era::Legacy, method: "GET".to_owned() }));
+        }
         let line = self.lines.get(&id);
         let same = |index: &usize| self.tape.exchange(*index).request.headers.first("last-event-id") == Some(last);
         let resumed = line.and_then(|line| line.resumed.iter().rev().copied().find(same));

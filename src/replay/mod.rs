@@ -196,8 +196,7 @@ impl Player {
 
     /// Answers a request of a client process (or of its browser) at a real moment.
     pub fn answer(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
-        let mut answered = self.troubled(request, session, now);
-        allow_origin(&mut answered.reply.headers, request);
+        let answered = self.troubled(request, session, now);
         let path = Endpoint::parse(&request.url);
         let at = match self.model.server_at(&request.url) {
             Some(_) => At::Mcp,
@@ -252,6 +251,7 @@ impl Player {
     fn paced(&mut self, request: &Request, session: u32, now: Moment) -> Answered {
         let mut answered = self.routed(request, session, now);
         answered.reply.delay = self.delay(&answered.source);
+        allow_origin(&mut answered.reply.headers, request);
         answered
     }
 

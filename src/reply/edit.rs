@@ -1,9 +1,10 @@
 //! Changing a reply that somebody else made: its JSON, its fields, its size.
 
 use super::{Ending, Reply, Step};
-use crate::exchange::Headers;
+use crate::exchange::{Field, Headers, SseParser};
 use bytes::Bytes;
 use serde_json::Value;
+use std::time::Duration;
 
 impl Reply {
     /// A JSON body with its status, not to be stored (RFC 6749 §5.1).
@@ -22,6 +23,22 @@ impl Reply {
     /// The body as JSON, where it is whole JSON.
     pub fn json_body(&self) -> Option<Value> {
         (self.ending == Ending::Complete).then(|| serde_json::from_slice(&self.body()).ok()).flatten()
+    }
+
+    /// The JSON-RPC response to the request with this id, in a whole JSON body or among the events of a stream.
+    pub fn answer_to(&self, id: &Value) -> Option<Value> {
+        let is_answer = |message: &Value| message["id"] == *id && message.get("method").is_none() && !id.is_null();
+        if let Some(message) = self.json_body() {
+            return Some(message).filter(is_answer);
+        }
+        let mut events = Vec::new();
+        SseParser::default().push(Duration::ZERO, &self.body(), &mut events);
+        let messages = events.iter().flat_map(|event| &event.fields).filter_map(|field| match field {
+            Field::Json(json) => Some(json.value.clone()),
+            Field::Data(text) => serde_json::from_str(text).ok(),
+            _ => None,
+        });
+        messages.into_iter().find(is_answer)
     }
 
     /// Changes the JSON body. False where there is none, or where nothing was changed.

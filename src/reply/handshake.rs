@@ -15,6 +15,25 @@ pub enum Handshake {
     Certificate(Flaw),
 }
 
+/// Where a connection to a host stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threshold {
+    /// The client asks for a tunnel.
+    Tunnel,
+    /// The client begins with TLS in it.
+    Tls,
+}
+
+impl Handshake {
+    /// Where it is met.
+    pub const fn threshold(self) -> Threshold {
+        match self {
+            Self::Refused(_) | Self::Broken(_) => Threshold::Tunnel,
+            Self::Failed | Self::Certificate(_) => Threshold::Tls,
+        }
+    }
+}
+
 /// What is wrong with a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {

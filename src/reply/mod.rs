@@ -6,7 +6,7 @@ mod edit;
 mod handshake;
 
 pub use delivery::{Arrival, Delivery, Family};
-pub use handshake::{Flaw, Handshake};
+pub use handshake::{Flaw, Handshake, Threshold};
 
 use crate::exchange::{Content, EventStream, Headers, Response};
 use bytes::Bytes;

@@ -5,6 +5,7 @@
 
 use super::foreground::Foreground;
 use super::interception::MARKER;
+use super::piped::{self, Lines, Readers};
 use super::pty::{self, OwnTerminal, Pumps};
 use super::signals::{Notice, Signals};
 use super::tree::{Family, Reach};
@@ -16,10 +17,11 @@ use nix::unistd::Pid;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 /// How long a process may take to end after SIGTERM before it is killed.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -51,6 +53,8 @@ pub enum Screen {
     Inherited,
     /// One of its own.
     Own(OwnTerminal),
+    /// None: it reads nothing, and what it prints is handed over line by line.
+    Piped(Lines),
 }
 
 /// A client that runs. Dropped before its end, it is killed with everything it started.
@@ -59,6 +63,7 @@ pub struct Running {
     family: Family,
     foreground: Option<Foreground>,
     pumps: Option<Pumps>,
+    readers: Option<Readers>,
     signals: Signals,
     deadline: Option<Instant>,
     over: bool,
@@ -105,23 +110,33 @@ impl Launch {
             command.current_dir(folder);
         }
         let deadline = self.timeout.map(|limit| Instant::now() + limit);
-        let (child, foreground, pumps) = match self.screen {
-            Screen::Inherited => (spawn_in_group(command, &path, &self.arguments), Foreground::open(), None),
-            Screen::Own(terminal) => match pty::spawn(command, terminal) {
-                Ok((child, pumps)) => (Ok(child), None, Some(pumps)),
-                Err(error) => (Err(error), None, None),
-            },
+        let (mut foreground, mut pumps, mut readers) = (None, None, None);
+        let child = match self.screen {
+            Screen::Inherited => {
+                foreground = Foreground::open();
+                spawn_in_group(command, &path, &self.arguments, |_| {})
+            }
+            Screen::Own(terminal) => pty::spawn(command, terminal).map(|(child, own)| {
+                pumps = Some(own);
+                child
+            }),
+            Screen::Piped(lines) => spawn_in_group(command, &path, &self.arguments, piped::connect).map(|mut child| {
+                readers = Some(Readers::of(&mut child, lines));
+                child
+            }),
         };
         let child = child.map_err(|error| refused(name, &error))?;
         let leader = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
         if let Some(foreground) = &foreground {
             foreground.hand_over(leader);
         }
-        Ok(Running { leader, family: Family::of(leader, self.environment.text(MARKER)), foreground, pumps, signals, deadline, over: false })
+        let family = Family::of(leader, self.environment.text(MARKER));
+        Ok(Running { leader, family, foreground, pumps, readers, signals, deadline, over: false })
     }
 }
 
-fn spawn_in_group(mut command: Command, path: &std::path::Path, arguments: &[OsString]) -> io::Result<Child> {
+fn spawn_in_group(mut command: Command, path: &Path, arguments: &[OsString], connect: fn(&mut Command)) -> io::Result<Child> {
+    connect(&mut command);
     match command.process_group(0).spawn() {
         // A script without `#!`: as execvp(3) and every shell do.
         Err(error) if error.raw_os_error() == Some(Errno::ENOEXEC as i32) => {
@@ -130,6 +145,7 @@ fn spawn_in_group(mut command: Command, path: &std::path::Path, arguments: &[OsS
             if let Some(folder) = command.get_current_dir() {
                 shell.current_dir(folder);
             }
+            connect(&mut shell);
             shell.process_group(0).spawn()
         }
         result => result,
@@ -204,8 +220,14 @@ impl Running {
     }
 
     /// Waits for the end, passes signals on, keeps the time limit, and ends what the client left running.
-    pub async fn finish(mut self) -> Ended {
+    pub async fn finish(self) -> Ended {
+        self.finish_unless(&CancellationToken::new()).await
+    }
+
+    /// The same, but kills all of it as soon as `killed` is cancelled.
+    pub async fn finish_unless(mut self, killed: &CancellationToken) -> Ended {
         let mut limit = Limit::new(self.deadline);
+        let mut is_killed = false;
         let ended = loop {
             match self.look() {
                 Change::Over(ended) => break ended,
@@ -214,13 +236,17 @@ impl Running {
             }
             tokio::select! {
                 notice = self.signals.next() => self.heed(&notice, &mut limit),
+                () = killed.cancelled(), if !is_killed => {
+                    is_killed = true;
+                    self.end(Signal::SIGKILL);
+                }
                 () = limit.reached() => match limit.next_step() {
                     Step::Terminate => self.end(Signal::SIGTERM),
                     Step::Kill => self.end(Signal::SIGKILL),
                 },
             }
         };
-        let reach = if limit.timed_out { Reach::Everything } else { Reach::Attached };
+        let reach = if limit.timed_out || is_killed { Reach::Everything } else { Reach::Attached };
         self.sweep(reach, limit.at.filter(|_| limit.timed_out)).await;
         self.over = true;
         if limit.timed_out { Ended::TimedOut } else { ended }
@@ -298,6 +324,9 @@ impl Running {
         if let Some(pumps) = &mut self.pumps {
             // A daemon on purpose may keep the terminal open; what the client itself printed is read by then.
             let _ = timeout_at(Instant::now() + GRACE, pumps.drained()).await;
+        }
+        if let Some(readers) = &mut self.readers {
+            let _ = timeout_at(Instant::now() + GRACE, readers.drained()).await;
         }
     }
 }

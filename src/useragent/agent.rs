@@ -2,7 +2,7 @@
 
 use super::callback::{CallbackSink, Delivered, deliver};
 use super::chromium::Chromium;
-use super::opened::{Opened, Target};
+use super::opened::Opened;
 use super::shim::Shim;
 use super::walk::{WalkEnd, Walker};
 use super::{Which, system};
@@ -47,6 +47,9 @@ pub enum Means {
 /// Changes the plan of a redirect back to a client.
 pub type Plan = Arc<dyn Fn(&mut Delivery) + Send + Sync>;
 
+/// The URL that the browser of a session opens in place of the one that its client wants shown; `None` for that one.
+pub type Opening = Arc<dyn Fn(u32, &str) -> Option<String> + Send + Sync>;
+
 /// The URL to which a URL that a client opened really leads; `None` where it is that one.
 pub type RealUrl = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -55,6 +58,7 @@ pub struct Agent {
     means: Means,
     which: Which,
     real_url: Option<RealUrl>,
+    opening: Option<Opening>,
 }
 
 /// A URL that was opened, and what came of it.
@@ -92,7 +96,14 @@ pub enum VisitEnd {
 impl Agent {
     /// A user agent.
     pub fn new(means: Means, which: Which) -> Self {
-        Self { means, which, real_url: None }
+        Self { means, which, real_url: None, opening: None }
+    }
+
+    /// The same one, which may open another URL than its client wants shown.
+    #[must_use]
+    pub fn opening(mut self, opening: Option<Opening>) -> Self {
+        self.opening = opening;
+        self
     }
 
     /// The same one, which knows where URLs really lead.
@@ -116,6 +127,9 @@ impl Agent {
             if self.which == Which::First && !std::mem::take(&mut is_first) {
                 report(&visits, opened, VisitEnd::NotChosen);
                 continue;
+            }
+            if let Some(url) = self.opening.as_ref().and_then(|opening| opening(opened.session, &opened.url)) {
+                opened = Opened::new(opened.session, &opened.opener, &url);
             }
             if let Some(url) = self.real_url.as_ref().and_then(|real_url| real_url(&opened.url)) {
                 opened = Opened::new(opened.session, &opened.opener, &url);
@@ -145,8 +159,8 @@ async fn visit(means: &Means, opened: &Opened, leaving: &CancellationToken) -> V
         Means::System { caller } => system::show(opened, caller).map_or_else(VisitEnd::NotShown, VisitEnd::Shown),
         Means::Chromium(browser) => browser.show(opened).map_or_else(VisitEnd::NotShown, VisitEnd::Browsing),
         Means::Auto { walker, sink, plan } => {
-            let Target::Authorization(request) = &opened.target else { return VisitEnd::NotAnAuthorizationRequest };
-            match walker.walk(request).await {
+            let Some(request) = opened.request() else { return VisitEnd::NotAnAuthorizationRequest };
+            match walker.walk(&request).await {
                 WalkEnd::Callback(url) => carried_out(url, opened.session, plan.as_ref(), sink, leaving).await,
                 end => VisitEnd::Stranded(end),
             }

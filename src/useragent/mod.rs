@@ -13,7 +13,7 @@ mod shim;
 mod system;
 mod walk;
 
-pub use agent::{Agent, Means, Plan, RealUrl, Visit, VisitEnd};
+pub use agent::{Agent, Means, Opening, Plan, RealUrl, Visit, VisitEnd};
 pub use callback::{CallbackSink, Delivered, Mark};
 pub use chromium::{Chromium, ChromiumOptions, find_chromium};
 pub use opened::{AuthorizationRequest, Opened, Target};

@@ -50,6 +50,15 @@ impl Opened {
         let target = if end < url.len() { Target::Cut("longer than 32 KiB") } else { Target::of(url) };
         Self { session, opener: opener.to_owned(), url: url[..end].to_owned(), target }
     }
+
+    /// The authorization request that a browser makes of it: of a cut one too, and the server says what it thinks of that.
+    pub(super) fn request(&self) -> Option<AuthorizationRequest> {
+        match &self.target {
+            Target::Authorization(request) => Some((**request).clone()),
+            Target::Cut(_) => Url::parse(&self.url).ok().map(|url| AuthorizationRequest { url, redirect_uri: None }),
+            Target::Page => None,
+        }
+    }
 }
 
 impl Target {

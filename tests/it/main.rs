@@ -38,5 +38,6 @@ mod runner_jobs;
 mod runner_process;
 mod runner_record;
 mod runner_useragent;
+mod sessions;
 mod show;
 mod tapes;

@@ -178,3 +178,15 @@ fn hosts_that_are_not_on_the_tape_get_a_404_and_are_no_miss() {
     assert!(talk(&output).contains("api.elsewhere.test ×1"), "{}", talk(&output));
     assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
 }
+
+#[test]
+fn a_run_takes_the_place_of_neither_its_tape_nor_a_device() {
+    let tape = Tape::record(|_| {}, ECHO);
+    let before = fs::read(tape.path("tape.yaml")).unwrap();
+    for output in ["tape.yaml", "./tape.yaml", "/dev/null"] {
+        let replayed = tape.replay(&["-o", output, "--force"], &["true"]);
+        assert_eq!(replayed.status.code(), Some(2), "{}", talk(&replayed));
+    }
+    assert_eq!(fs::read(tape.path("tape.yaml")).unwrap(), before);
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+}

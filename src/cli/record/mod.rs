@@ -3,7 +3,7 @@
 
 mod summary;
 
-use super::session::{Lab, ReverseOptions, Started, Writer, Written, client, output};
+use super::session::{Lab, Plan, ReverseOptions, Started, Writer, Written, client, output};
 use super::shared::{ClientOptions, NetworkOptions};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Existing, Header, PartFile, Recorded};
@@ -77,20 +77,21 @@ async fn record(arguments: &RecordArguments, caller: &Environment, existing: Exi
     // A file that reaches `ulimit -f` is an error of its write then, as a full disk is, and not our end.
     let _caught = signal(SignalKind::from_raw(Signal::SIGXFSZ as i32));
     let upstream = Upstream::new(arguments.network.upstream(caller)?);
-    let strangers = Peer::client(arguments.client.last_session());
+    let plan = Plan::once(&arguments.command, &arguments.client);
+    let strangers = Peer::client(plan.last_session());
     let (lab, captures) = Lab::open(arguments.network.listen, Answer::Upstream(Box::new(upstream)), strangers, caller).await?;
     let mut reversed = arguments.reverse.open(&lab, &[], terminal).await?;
     let header = header_of(arguments);
     let part = PartFile::create(&arguments.output, &header, existing).map_err(|error| output::explain(&error))?;
     let policy = if arguments.raw { Policy::Raw } else { Policy::Recording };
     let writer = Writer::start(part, captures, policy, lab.started())?;
-    let ended = match arguments.command.split_first() {
-        Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &writer.opened(), terminal).await,
-        None => client::serve(&arguments.client, &lab, Some(&writer), &mut reversed, terminal).await,
+    let ended = match arguments.starts_a_client() {
+        true => plan.run(&lab, &writer.opened(), None, terminal).await,
+        false => client::serve(&arguments.client, &lab, Some(&writer), &mut reversed, terminal).await,
     };
     let (started, limits) = (lab.started(), lab.reverse().limits());
     lab.close().await;
-    let Started { ended, notes, sessions } = match ended {
+    let Started { ended, notes, sessions, .. } = match ended {
         Ok(started) => started,
         Err(error) => {
             // Why there was no client says more than what became of the file.

@@ -1,19 +1,22 @@
 //! The player behind the proxy: requests become plain data, its replies are performed. Reads the clock for it; dials nothing.
 
+use crate::cli::session::{Ending, Servers};
 use crate::exchange::{Body as PlainBody, Content, Failure, Headers, Json, JsonStyle, Request as PlainRequest, Stage, Version};
 use crate::fault::Fired;
 use crate::model::Moment;
+use crate::protocol::Kind;
 use crate::proxy::{AtEnd, Body, Connection, Local, NoAnswer, Peer, perform};
 use crate::replay::{Account, Player, Policies};
+use crate::reply::{Handshake, Threshold};
 use crate::upstream::RequestBody;
-use crate::useragent::Plan;
+use crate::useragent::{Opening, Plan};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How many bytes of a request are read.
 const BODY_LIMIT: usize = 8 << 20;
@@ -21,11 +24,13 @@ const BODY_LIMIT: usize = 8 << 20;
 /// What answers in place of the servers.
 pub struct Door {
     player: Arc<Mutex<Player>>,
+    /// Sessions that end with an answer.
+    endings: Mutex<Vec<Arc<Ending>>>,
 }
 
 impl Door {
     pub fn new(player: Player) -> Self {
-        Self { player: Arc::new(Mutex::new(player)) }
+        Self { player: Arc::new(Mutex::new(player)), endings: Mutex::default() }
     }
 
     /// How often each fault fired.
@@ -38,6 +43,11 @@ impl Door {
         Arc::new(move |delivery| drop(locked(&self.player).deliver(delivery)))
     }
 
+    /// What browsers open in place of what clients want shown.
+    pub fn opening(self: Arc<Self>) -> Opening {
+        Arc::new(move |session, url| locked(&self.player).open(session, url))
+    }
+
     /// What decides where servers differ.
     pub fn policies(&self) -> Vec<Policies> {
         locked(&self.player).policies().to_vec()
@@ -47,9 +57,39 @@ impl Door {
     pub fn account(&self) -> Account {
         locked(&self.player).account().clone()
     }
+
+    /// The end of a session that is due with the answer to this request.
+    fn ending(&self, request: &PlainRequest, session: u32) -> Option<Arc<Ending>> {
+        let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
+        if endings.is_empty() {
+            return None;
+        }
+        let kind = locked(&self.player).kind_of(request);
+        endings.iter().find(|ending| ending.is_with(session, kind)).cloned()
+    }
+}
+
+impl Servers for Door {
+    fn advance(&self, by: Duration) {
+        locked(&self.player).model_mut().advance(by);
+    }
+
+    fn until_expired(&self) -> Duration {
+        locked(&self.player).until_expired(real_time())
+    }
+
+    fn end_after(&self, session: u32, kind: Kind) -> Arc<Ending> {
+        let ending = Arc::new(Ending::new(session, kind));
+        self.endings.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&ending));
+        ending
+    }
 }
 
 impl Local for Door {
+    fn handshake(&self, peer: Peer, host: &str, at: Threshold) -> Option<Handshake> {
+        locked(&self.player).handshake(peer.session, host, at).0
+    }
+
     fn answer(
         &self,
         peer: Peer,
@@ -61,6 +101,9 @@ impl Local for Door {
             let Some(body) = whole(body).await? else { return Ok(too_large()) };
             let request = plain(&parts, body);
             let answered = locked(&self.player).answer(&request, peer.session, real_time());
+            if let Some(ending) = self.ending(&request, peer.session) {
+                ending.come().await;
+            }
             let by = answered.by();
             let at_end = answered.open.map(|stream| {
                 let player = Arc::clone(&self.player);

@@ -2,16 +2,15 @@
 
 use crate::cli::terminal::{BAD, GOOD};
 use crate::cli::{CliError, Exit, Terminal};
-use crate::fault::{Control, Expiry, FaultError, Faults, Fired, read};
+use crate::fault::{Attributes, Control, Expiry, FaultError, Faults, Fired, Spec, read};
 
-/// The faults of a command line.
+/// The faults of a command line and of a scenario.
 ///
 /// # Errors
 /// A fault or an attribute that does not exist, a value that cannot be, faults that contradict each other.
-pub fn armed(written: &[String], expires_in: Option<u64>) -> Result<Faults, CliError> {
+pub fn armed(written: &[String], scenario: Vec<(&'static Spec, Attributes)>, expiry: Expiry) -> Result<Faults, CliError> {
     let read = written.iter().map(|text| read(text)).collect::<Result<Vec<_>, _>>().map_err(|error| refused(&error))?;
-    let expiry = if expires_in.is_some() { Expiry::Arranged } else { Expiry::AsRecorded };
-    Faults::arm(read, expiry).map_err(|error| refused(&error))
+    Faults::arm(read.into_iter().chain(scenario).collect(), expiry).map_err(|error| refused(&error))
 }
 
 /// A fault that cannot be armed, as a usage error.

@@ -7,12 +7,13 @@ mod hermetic;
 mod run;
 mod script;
 mod summary;
+mod written;
 
-use super::session::{Gathering, Lab, ReverseOptions, Started, Troubles, Writer, client, output};
+use super::session::{Gathering, Lab, Plan, ReverseOptions, Servers, Started, Troubles, Writer, client, output};
 use super::shared::{ClientOptions, Who};
 use super::{CliError, Exit, Terminal};
 use crate::cassette::{Cassette, Existing, Header, PartFile, Warning, part_path};
-use crate::fault::Fired;
+use crate::fault::{Expiry, Fired};
 use crate::keys::KeyRing;
 use crate::proxy::{Answer, Captures, Peer};
 use crate::record::OpenedUrl;
@@ -21,6 +22,7 @@ use crate::reply::Pace;
 use crate::runner::isolation::{self, IsolationError};
 use crate::runner::sockets::{Earlier, Report, Watch};
 use crate::runner::{Ended, Environment, claude};
+use crate::scenario::{AT_ONCE, Sessions, duration};
 use crate::scrub::Policy;
 use clap::Args;
 use door::Door;
@@ -28,7 +30,7 @@ use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -51,7 +53,7 @@ use std::time::Duration;
         )
     }),
     mut_arg("home", |arg| arg.default_value("temp")),
-    mut_arg("timeout", |arg| arg.default_value("120s")),
+    mut_arg("timeout", |arg| arg.help("End each client process and all it started after this time: 90, 90s, 5m [default: 120s]")),
     after_help = "Examples, the first two with the tapes of the repository:
   authtape replay cassettes/tool-fails.yaml -- authtape client https://mcp.ts.test/mcp --list
   authtape replay cassettes/ts-v1-session.yaml -- authtape client https://mcp.ts.test/mcp --list
@@ -63,8 +65,15 @@ use std::time::Duration;
 )]
 pub struct ReplayArguments {
     /// The cassette to replay
-    #[arg(value_name = "FILE")]
-    cassette: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "scenario", conflicts_with = "scenario")]
+    cassette: Option<PathBuf>,
+    /// Replay what this file says: cassette, faults, setup, sessions, options
+    ///
+    /// YAML: `scenario: 1`, `cassette: PATH` beside the file; and where wanted `name`, `about`, `faults` (a list of NAME or {fault:
+    /// NAME, KEY: VALUE}), `setup` (a list of commands), `sessions` (a list of `run`, `parallel: N`, `advance: 13h`, `kill: {after:
+    /// KIND}`), `options: {expires_in: N, seed: N, timeout: 30s}`. What the file says cannot be said beside it.
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
     /// Record what the client does into this cassette, and what answered each request
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -89,6 +98,15 @@ pub struct ReplayArguments {
     /// Break something: NAME, or NAME:KEY=VALUE,… (repeatable; `authtape faults` lists them)
     #[arg(long, value_name = "NAME[:KEY=VALUE,…]")]
     fault: Vec<String>,
+    /// Start the client this many times, one after the other, in one home; the last start counts
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    sessions: Option<u32>,
+    /// Make the last start one of this many processes at once; their lines begin with [1], [2], …
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(AT_ONCE)))]
+    parallel: Option<u32>,
+    /// Move the servers' clock before the last start: 90s, 15m, 13h, 30d. Tokens end, and the client does not know
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    advance: Option<Duration>,
     /// Fail when the client asks a host that is not on the tape
     #[arg(long)]
     strict: bool,
@@ -115,20 +133,36 @@ impl ReplayArguments {
     pub fn starts_a_client(&self) -> bool {
         !self.command.is_empty()
     }
+
+    /// The cassette, which the command line or the scenario names.
+    fn cassette(&self) -> &Path {
+        self.cassette.as_deref().unwrap_or(Path::new(""))
+    }
 }
 
+/// How long a process may run where nothing else is said.
+const LIMIT: Duration = Duration::from_secs(120);
+
 /// Replays until the client ends or, without one, until Ctrl-C.
-pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit, CliError> {
+pub fn run(mut arguments: ReplayArguments, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    let scenario = written::applied(&mut arguments)?;
+    arguments.client.timeout.get_or_insert(LIMIT);
+    let (sessions, broken) = scenario.map(|own| (own.sessions, own.faults)).unwrap_or_default();
+    let arguments = &arguments;
     let existing = if arguments.force { Existing::Replace } else { Existing::Refuse };
     check(arguments)?;
     if let Some(path) = &arguments.output {
         output::check(path, existing, false)?;
+        if let Some(cassette) = &arguments.cassette {
+            check_not_the_tape(path, cassette)?;
+        }
     }
     let caller = Environment::of_this_process();
     client::check(&arguments.command, &arguments.client, &caller)?;
-    let faults = faults::armed(&arguments.fault, arguments.expires_in)?;
+    let plan = plan(arguments, sessions)?;
+    let faults = faults::armed(&arguments.fault, broken, expiry(arguments, &plan))?;
     let mut player = player(arguments, terminal)?;
-    player.arm(faults, arguments.client.last_session()).map_err(|error| faults::refused(&error))?;
+    player.arm(faults, plan.last_session()).map_err(|error| faults::refused(&error))?;
     arguments.reverse.check(Some(&player.origins()))?;
     let caller = with_credential(caller, arguments, &player);
     if arguments.isolate {
@@ -137,7 +171,7 @@ pub fn run(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Exit,
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| own(&error))?;
-    runtime.block_on(replay(arguments, player, &caller, existing, terminal))
+    runtime.block_on(replay(arguments, &plan, player, &caller, existing, terminal))
 }
 
 /// In a throwaway home nobody is logged in to the model. Where the tape demands no login there, a made-up credential does.
@@ -147,6 +181,16 @@ fn with_credential(caller: Environment, arguments: &ReplayArguments, player: &Pl
     }
     let made_up = claude::made_up_credential(&caller);
     caller.with(&made_up)
+}
+
+/// The run must not take the place of the tape it comes from.
+fn check_not_the_tape(output: &Path, cassette: &Path) -> Result<(), CliError> {
+    let place = |path: &Path| std::fs::canonicalize(path).ok();
+    if place(output).is_some_and(|output| Some(output) == place(cassette)) {
+        let message = format_args!("-o {} is the cassette that is replayed", output.display()).to_string();
+        return Err(CliError::new(Exit::USAGE, message).hint("name another file: -o run.yaml"));
+    }
+    Ok(())
 }
 
 /// What a replay does not do.
@@ -162,9 +206,30 @@ fn check(arguments: &ReplayArguments) -> Result<(), CliError> {
     Ok(())
 }
 
+/// How often the client is started.
+fn plan(arguments: &ReplayArguments, written: Option<Sessions>) -> Result<Plan<'_>, CliError> {
+    let usage = |message: String| CliError::new(Exit::USAGE, message);
+    let in_a_row = || Sessions::in_a_row(arguments.sessions.unwrap_or(1), arguments.parallel.unwrap_or(1), arguments.advance);
+    let sessions = written.map_or_else(in_a_row, Ok).map_err(usage)?;
+    let plan = Plan { command: &arguments.command, options: &arguments.client, sessions };
+    if !arguments.starts_a_client() && plan.sessions != Sessions::one() {
+        let message = "several sessions are for a client that authtape starts, and no command is given".to_owned();
+        return Err(usage(message).hint("put the client and its arguments behind --"));
+    }
+    if plan.sessions.begins_with_advance() && arguments.client.setup.is_empty() {
+        let message = "advance: no session comes before it, so no token can grow old".to_owned();
+        return Err(usage(message).hint("add --sessions 2, or log in with --setup"));
+    }
+    Ok(plan)
+}
+
+fn expiry(arguments: &ReplayArguments, plan: &Plan<'_>) -> Expiry {
+    if arguments.expires_in.is_some() || plan.sessions.advances() { Expiry::Arranged } else { Expiry::AsRecorded }
+}
+
 fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player, CliError> {
-    let part = part_path(&arguments.cassette);
-    let path = if !arguments.cassette.exists() && part.exists() { &part } else { &arguments.cassette };
+    let part = part_path(arguments.cassette());
+    let path = if !arguments.cassette().exists() && part.exists() { &part } else { arguments.cassette() };
     let cassette = Cassette::load(path).map_err(|error| CliError::cassette(&error))?;
     for warning in &cassette.warnings {
         match warning {
@@ -182,7 +247,7 @@ fn player(arguments: &ReplayArguments, terminal: &mut Terminal) -> Result<Player
     let player = Player::new(cassette, seed(arguments)?, &options);
     player
         .map(|player| player.sign_with(Box::new(KeyRing::default())))
-        .map_err(|error| CliError::new(Exit::BAD_FILE, format_args!("{}: {error}", arguments.cassette.display())))
+        .map_err(|error| CliError::new(Exit::BAD_FILE, format_args!("{}: {error}", arguments.cassette().display())))
 }
 
 fn seed(arguments: &ReplayArguments) -> Result<[u8; 32], CliError> {
@@ -196,6 +261,7 @@ fn seed(arguments: &ReplayArguments) -> Result<[u8; 32], CliError> {
 
 async fn replay(
     arguments: &ReplayArguments,
+    plan: &Plan<'_>,
     player: Player,
     caller: &Environment,
     existing: Existing,
@@ -204,16 +270,16 @@ async fn replay(
     let door = Arc::new(Door::new(player));
     let earlier = Earlier::now();
     let (lab, captures) =
-        Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(arguments.client.last_session()), caller).await?;
-    let lab = lab.with_plan(Arc::clone(&door).plan());
+        Lab::open(arguments.listen, Answer::Local(Arc::clone(&door) as _), Peer::client(plan.last_session()), caller).await?;
+    let lab = lab.with_plan(Arc::clone(&door).plan(), Arc::clone(&door).opening());
     let servers: Vec<String> = door.account().untouched().map(str::to_owned).collect();
     let mut reversed = arguments.reverse.open(&lab, &servers, terminal).await?;
-    let watch = Watch::start(&earlier, lab.markers(arguments.client.last_session()));
+    let watch = Watch::start(&earlier, lab.markers(plan.count()));
     let header = run::header(arguments, door.policies());
     let sink = Sink::start(arguments, captures, &header, existing, &lab)?;
-    let ended = match arguments.command.split_first() {
-        Some((program, rest)) => client::run_all(program, rest, &arguments.client, &lab, &sink.opened(), terminal).await,
-        None => client::serve(&arguments.client, &lab, sink.writer(), &mut reversed, terminal).await,
+    let ended = match arguments.starts_a_client() {
+        true => plan.run(&lab, &sink.opened(), Some(&*door as &dyn Servers), terminal).await,
+        false => client::serve(&arguments.client, &lab, sink.writer(), &mut reversed, terminal).await,
     };
     let limits = lab.reverse().limits();
     let seen = watch.and_then(|watch| watch.stop(&lab.callbacks()));
@@ -234,6 +300,10 @@ async fn replay(
     troubles.print("", terminal);
     reversed.report(&limits, terminal);
     ended.notes.iter().for_each(|note| terminal.warning(note));
+    ended.undone.iter().for_each(|undone| terminal.error(undone));
+    if !ended.undone.is_empty() {
+        return Ok(Exit::FINDINGS);
+    }
     Ok(exit_of(ended.ended, &account, arguments.strict, seen.as_ref(), &fired))
 }
 

@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 pub(super) fn header(arguments: &ReplayArguments, policies: Vec<Policies>) -> Header {
     let policies = policies.into_iter().map(|own| cassette::Policies { of: own.of, tape: own.tape, default: own.default });
     let replayed = Replayed {
-        cassette: arguments.cassette.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        cassette: arguments.cassette().file_name().unwrap_or_default().to_string_lossy().into_owned(),
         seed: arguments.seed,
         expires_in: arguments.expires_in,
         speed: arguments.speed.map(NonZeroU32::get),

@@ -24,7 +24,7 @@ pub fn print(arguments: &ReplayArguments, account: &Account, sessions: &[Session
         1 => format!("{WARN}1 miss{WARN:#}"),
         count => format!("{WARN}{count} misses{WARN:#}"),
     };
-    let name = one_line(&arguments.cassette.to_string_lossy());
+    let name = one_line(&arguments.cassette().to_string_lossy());
     let requests = if account.requests == 1 { "1 request".to_owned() } else { format!("{} requests", account.requests) };
     terminal.talk(format_args!("\n{name}: {requests}, {misses}, {}", hermetic::in_short(seen)));
     let width = terminal.talk_width().max(40);

@@ -96,7 +96,7 @@ impl Attended {
         let reverse = lab.reverse();
         reverse.begin_session(number);
         let real_url = Arc::clone(&reverse);
-        let agent = Agent::new(means, options.open.into()).knowing(Arc::new(move |url| real_url.opened(url)));
+        let agent = Agent::new(means, options.open.into()).opening(lab.opening()).knowing(Arc::new(move |url| real_url.opened(url)));
         let leaving = CancellationToken::new();
         let agent = tokio::spawn(agent.attend(shim, sender, leaving.clone()));
         let visits = tokio::spawn(note_visits(visits, opened.clone(), lab.clock(), reverse));

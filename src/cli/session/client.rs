@@ -1,5 +1,5 @@
-//! One client process of a run: its environment, its openers, its start and its end. Knows in which order sessions run;
-//! how a process is started and ended is the runner's work, who visits a URL the user agent's.
+//! What is checked before a client is started, how a cassette shows its command line, and serving clients that are started
+//! elsewhere. How sessions of a client run is the business of `plan`.
 
 use super::Writer;
 use super::attended::{self, Attended};
@@ -9,25 +9,23 @@ use crate::cassette::Session;
 use crate::cli::shared::ClientOptions;
 use crate::cli::{CliError, Exit, Terminal};
 use crate::proxy::Peer;
-use crate::record::OpenedUrl;
-use crate::runner::claude::{self, Adapted};
-use crate::runner::{Ended, Environment, Input, Launch, Measure, OwnTerminal, Screen, ServingState, StartError, Stop, program};
-use std::ffi::{OsStr, OsString};
-use std::io::IsTerminal;
-use std::os::fd::AsFd;
+use crate::runner::{Ended, Environment, ServingState, StartError, Stop, program};
+use std::ffi::OsString;
 use std::path::Path;
-use std::sync::mpsc::{Sender, channel};
-use tokio::io::AsyncWrite;
+use std::sync::mpsc::channel;
 use tokio::sync::watch;
 
 /// The sessions that ran and how the last one ended; `None` when we only served.
+#[derive(Default)]
 pub struct Started {
     /// The client processes.
     pub sessions: Vec<Session>,
-    /// The end of the one that counts.
+    /// The end that counts: of the last start, the worst one.
     pub ended: Option<Ended>,
     /// What became of URLs that no browser could deal with.
     pub notes: Vec<String>,
+    /// What was to happen between sessions and did not.
+    pub undone: Vec<String>,
 }
 
 /// Looks for the program before anything is set up.
@@ -68,7 +66,7 @@ pub fn shown(command: &[OsString]) -> Vec<String> {
 }
 
 /// A shell's command line as a cassette shows it: as the command that it begins with, where that is plain.
-fn shown_line(line: &str) -> Vec<String> {
+pub(super) fn shown_line(line: &str) -> Vec<String> {
     let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
     let is_plain = |word: &OsString| {
         word.to_str().is_some_and(|text| text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/')))
@@ -78,52 +76,6 @@ fn shown_line(line: &str) -> Vec<String> {
 
 fn is_subcommand(text: &str) -> bool {
     text.len() <= 16 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
-}
-
-/// Runs the setup commands and then the client, in one home.
-///
-/// # Errors
-/// A setup command that fails, a client that cannot be started.
-pub async fn run_all(
-    program: &OsStr,
-    arguments: &[OsString],
-    options: &ClientOptions,
-    lab: &Lab,
-    opened: &Sender<OpenedUrl>,
-    terminal: &mut Terminal,
-) -> Result<Started, CliError> {
-    let home = options.home()?;
-    let (mut sessions, mut notes) = (Vec::new(), Vec::new());
-    for (index, setup) in options.setup.iter().enumerate() {
-        let session = Attended::begin(number_of(index), options, &home, lab, opened).await?;
-        let mut launch = Launch::shell(setup, session.environment().clone(), Screen::Own(terminal_like_ours(tokio::io::stderr())));
-        launch.timeout = options.timeout;
-        let ended = launch.start().map_err(|error| refused(&error))?.finish().await;
-        let (session, visited) = session.end(shown_line(setup), ended).await;
-        sessions.push(session);
-        notes.extend(visited);
-        if ended.exit_code() != 0 {
-            let message = format!("the setup command number {} ended with code {}", index + 1, ended.exit_code());
-            return Err(CliError::new(Exit::OWN_FAILURE, message).hint("run it by hand to see why; its output is above"));
-        }
-    }
-    let session = Attended::begin(number_of(options.setup.len()), options, &home, lab, opened).await?;
-    let adapted = adapted(program, arguments, &session, lab, terminal)?;
-    let launch = Launch {
-        program: program.to_owned(),
-        arguments: adapted,
-        caller: lab.caller.clone(),
-        environment: session.environment().clone(),
-        folder: None,
-        screen: screen(options),
-        timeout: options.timeout,
-    };
-    let ended = launch.start().map_err(|error| refused(&error))?.finish().await;
-    let command: Vec<OsString> = std::iter::once(program.to_owned()).chain(arguments.iter().cloned()).collect();
-    let (session, visited) = session.end(shown(&command), ended).await;
-    sessions.push(session);
-    notes.extend(visited);
-    Ok(Started { sessions, ended: Some(ended), notes })
 }
 
 /// Serves until Ctrl-C for clients that are started elsewhere. What they do goes to the writer, where there is one.
@@ -171,7 +123,7 @@ pub async fn serve(
     }
     state.remove(&path);
     let notes = session.leave().await;
-    Ok(Started { sessions: Vec::new(), ended: None, notes })
+    Ok(Started { notes, ..Started::default() })
 }
 
 /// The next trouble of the writer; never where nothing is written.
@@ -188,50 +140,7 @@ fn say_trouble(trouble: Option<&str>, terminal: &mut Terminal) {
     }
 }
 
-/// Claude Code gets our variables by `--settings` too.
-fn adapted(
-    program: &OsStr,
-    arguments: &[OsString],
-    session: &Attended,
-    lab: &Lab,
-    terminal: &mut Terminal,
-) -> Result<Vec<OsString>, CliError> {
-    let found = program::find(program, &lab.caller).map_err(|error| refused(&error))?;
-    let adapted = claude::adapt(program, &found, arguments, session.interception(), &lab.caller, &lab.claude_settings(session.number()));
-    match adapted.map_err(|error| CliError::new(Exit::OWN_FAILURE, format_args!("cannot write settings for the client: {error}")))? {
-        Adapted::Unchanged => Ok(arguments.to_vec()),
-        Adapted::Arguments(arguments) => Ok(arguments),
-        Adapted::NotMerged(reason) => {
-            terminal.warning(format_args!("your --settings stay as they are ({reason}); if they set a proxy, nothing will be recorded"));
-            Ok(arguments.to_vec())
-        }
-    }
-}
-
-fn screen(options: &ClientOptions) -> Screen {
-    if !options.pty || std::io::stdin().is_terminal() {
-        return Screen::Inherited;
-    }
-    let mut own = terminal_like_ours(tokio::io::stdout());
-    own.input = Some(Input::from_reader(std::io::stdin()));
-    Screen::Own(own)
-}
-
-/// A terminal as large as the one that shows its output, and as that becomes; 24 rows and 80 columns where nothing does.
-fn terminal_like_ours(output: impl AsyncWrite + Send + Unpin + AsFd + 'static) -> OwnTerminal {
-    let shown = output.as_fd().try_clone_to_owned().ok();
-    let measure = shown.map(|shown| {
-        let size = move || terminal_size::terminal_size_of(&shown).map(|(columns, rows)| (rows.0, columns.0));
-        Box::new(size) as Measure
-    });
-    OwnTerminal { measure, ..OwnTerminal::new(output) }
-}
-
-fn number_of(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX - 1) + 1
-}
-
-fn refused(error: &StartError) -> CliError {
+pub(super) fn refused(error: &StartError) -> CliError {
     CliError::new(Exit(error.exit_code()), error)
 }
 

@@ -7,7 +7,7 @@ use crate::proxy::{
 };
 use crate::runner::sockets::Callbacks;
 use crate::runner::{Bundles, Environment, claude};
-use crate::useragent::Plan;
+use crate::useragent::{Opening, Plan};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,7 @@ pub struct Lab {
     started: Instant,
     shutdown: CancellationToken,
     plan: Option<Plan>,
+    opening: Option<Opening>,
 }
 
 impl Lab {
@@ -80,18 +81,24 @@ impl Lab {
         let proxy = serve(listener, options, &shutdown).map_err(|error| own(&error))?;
         let caller = caller.clone();
         let callbacks = Callbacks::default();
-        let lab = Self { caller, bundles, root: pem, folder, credential, proxy, sink, callbacks, started, shutdown, plan: None };
+        let lab =
+            Self { caller, bundles, root: pem, folder, credential, proxy, sink, callbacks, started, shutdown, plan: None, opening: None };
         Ok((lab, captures))
     }
 
-    /// Lets this change what becomes of redirects back to clients.
-    pub fn with_plan(self, plan: Plan) -> Self {
-        Self { plan: Some(plan), ..self }
+    /// Lets these change what becomes of redirects back to clients, and what browsers open.
+    pub fn with_plan(self, plan: Plan, opening: Opening) -> Self {
+        Self { plan: Some(plan), opening: Some(opening), ..self }
     }
 
     /// What changes redirects back to clients.
     pub fn plan(&self) -> Option<Plan> {
         self.plan.clone()
+    }
+
+    /// What changes the URLs that browsers open.
+    pub fn opening(&self) -> Option<Opening> {
+        self.opening.clone()
     }
 
     /// The start of the run.

@@ -19,6 +19,9 @@ pub fn check(path: &Path, existing: Existing, raw: bool) -> Result<(), CliError>
     if path.file_name().is_none() || path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(usage(format_args!("{shown} is a folder, not a file")).hint("name a file: -o login.yaml"));
     }
+    if path.exists() && !path.is_file() {
+        return Err(usage(format_args!("{shown} is a device or a pipe, not a file")).hint("name a file: -o login.yaml"));
+    }
     if raw && !path.to_string_lossy().ends_with(".raw.yaml") {
         let hint = format!("-o {}", path.with_extension("raw.yaml").display());
         return Err(usage("a raw recording holds secrets, so its name must end in .raw.yaml, which git can be told to ignore").hint(hint));

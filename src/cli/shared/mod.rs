@@ -2,6 +2,7 @@
 
 use super::{CliError, Exit};
 use crate::runner::{Environment, Home};
+use crate::scenario;
 use crate::upstream::{ConnectTo, ExtraRoots, ParentProxy, ProxyVariables, UpstreamOptions};
 use crate::useragent::{UserAgent, Which};
 use clap::{Args, ValueEnum};
@@ -94,11 +95,6 @@ impl NetworkOptions {
 }
 
 impl ClientOptions {
-    /// The session of the client itself: each setup command has one before it.
-    pub fn last_session(&self) -> u32 {
-        u32::try_from(self.setup.len()).unwrap_or(u32::MAX - 1) + 1
-    }
-
     /// The home of the client.
     ///
     /// # Errors
@@ -154,26 +150,16 @@ fn usage(message: impl std::fmt::Display) -> CliError {
     CliError::new(Exit::USAGE, message)
 }
 
-/// A year, in seconds.
-const LONGEST: u64 = 365 * 24 * 3600;
+/// A year.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Seconds, or a number with `s`, `m` or `h`.
+/// A time limit: seconds, or a number with `s`, `m`, `h` or `d`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(['s', 'm', 'h']);
-    let number: u64 = digits.parse().map_err(|_| "expected a time such as 90, 90s, 5m or 1h".to_owned())?;
-    let seconds = match &text[digits.len()..] {
-        "" | "s" => number,
-        "m" => number.saturating_mul(60),
-        "h" => number.saturating_mul(3600),
-        _ => return Err("expected one unit: s, m or h".to_owned()),
-    };
-    if seconds == 0 {
-        return Err("a time limit of nothing ends the client before it starts".to_owned());
-    }
-    if seconds > LONGEST {
+    let limit = scenario::duration(text)?;
+    if limit > LONGEST {
         return Err("a time limit is a year at most; without one the client may run for ever".to_owned());
     }
-    Ok(Duration::from_secs(seconds))
+    Ok(limit)
 }
 
 #[cfg(test)]
@@ -182,10 +168,8 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_time_has_one_unit() {
-        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+    fn a_time_limit_is_a_year_at_most() {
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert!(duration("2ms").is_err() && duration("").is_err() && duration("0").is_err() && duration("-1").is_err());
-        assert!(duration("9999999999999999h").is_err() && duration("8761h").is_err());
+        assert!(duration("0").is_err() && duration("8761h").is_err());
     }
 }

@@ -1,7 +1,10 @@
 //! Every fault, by the part of a session that it strikes.
 
+mod answers;
 mod authorization;
 mod discovery;
+mod legacy;
+mod modern;
 mod refresh;
 mod registration;
 mod resource;
@@ -15,7 +18,17 @@ use std::time::Duration;
 
 /// The faults, in the order of a session and within a part by name.
 pub static ALL: LazyLock<Vec<&'static Spec>> = LazyLock::new(|| {
-    let parts = [discovery::ALL, registration::ALL, authorization::ALL, token::ALL, refresh::ALL, resource::ALL, wire::ALL];
+    let parts = [
+        discovery::ALL,
+        registration::ALL,
+        authorization::ALL,
+        token::ALL,
+        refresh::ALL,
+        resource::ALL,
+        legacy::ALL,
+        modern::ALL,
+        wire::ALL,
+    ];
     let mut all: Vec<_> = parts.into_iter().flatten().copied().collect();
     all.sort_by_key(|spec| (spec.group, spec.name));
     all

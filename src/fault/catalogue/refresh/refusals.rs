@@ -1,25 +1,10 @@
 //! A refresh that is refused: one deed, and a name for each answer that people have met.
 
+use crate::fault::catalogue::seconds;
 use crate::fault::deeds::{Made, instead};
-use crate::fault::{Attribute, Attributes, Control, FaultError, Group, Life, Needs, Page, Spec, Trigger};
-use crate::protocol::Kind;
+use crate::fault::{Attribute, Attributes, FaultError, Life, Page, Spec};
 use crate::reply::Reply;
 use serde_json::json;
-
-/// What refusals of a refresh have in common.
-const REFUSAL: Spec = Spec {
-    name: "",
-    group: Group::Refresh,
-    page: Page { title: "", injects: "", reproduces: &[], correct: "", source: "", broken: "" },
-    attributes: &[],
-    needs: Needs::Refresh,
-    aims_at: &[Kind::TokenRefresh],
-    life: Life::UntilCode,
-    trigger: Trigger::Refresh,
-    control: Control::Negative,
-    excludes: &["token-no-refresh-token"],
-    make: invalid_grant,
-};
 
 pub(super) const INVALID_GRANT: Spec = Spec {
     name: "refresh-invalid-grant",
@@ -32,7 +17,73 @@ pub(super) const INVALID_GRANT: Spec = Spec {
         broken: "Present the dead refresh token again and again (codex: 189 times), or lose the client id with it.",
     },
     make: invalid_grant,
-    ..REFUSAL
+    ..super::REFRESH
+};
+
+pub(super) const INVALID_CLIENT: Spec = Spec {
+    name: "refresh-invalid-client",
+    page: Page {
+        title: "A refresh is answered 401 invalid_client",
+        injects: "Each refresh is answered 401 {\"error\":\"invalid_client\"} until the client has logged in again.",
+        reproduces: &["openai/codex#29630", "cloudflare/workers-oauth-provider#201"],
+        correct: "Gives its registration up, registers once, asks for authorization once.",
+        source: "RFC 6749 §5.2; RFC 7591 §3",
+        broken: "Ask for authorization with the client id that is dead.",
+    },
+    make: |_| {
+        let body = json!({"error": "invalid_client", "error_description": "unknown client"});
+        instead(move |_| Reply::json(401, &body))
+    },
+    ..super::REFRESH
+};
+
+pub(super) const TOO_MANY: Spec = Spec {
+    name: "refresh-429",
+    page: Page {
+        title: "A refresh is answered 429",
+        injects: "A refresh is answered 429 with Retry-After: seconds (1).",
+        reproduces: &["jeongwookie/WhereMyTokens#10"],
+        correct: "Keeps the refresh token, waits as long as it was told, tries again.",
+        source: "RFC 6585 §4; RFC 9110 §10.2.3",
+        broken: "Send a storm of refreshes, or ask for authorization.",
+    },
+    attributes: &[Attribute { name: "seconds", values: "SECONDS", default: "1", about: "what Retry-After says, whole seconds" }],
+    life: Life::Times(1),
+    make: |written| {
+        let wait = seconds(written, "seconds", 1.0)?.as_secs();
+        instead(move |_| {
+            let mut reply = Reply::json(429, &json!({"error": "temporarily_unavailable"}));
+            reply.headers.push("retry-after", wait.to_string());
+            reply
+        })
+    },
+    ..super::REFRESH
+};
+
+pub(super) const DEAD_OTHER_CODE: Spec = Spec {
+    name: "refresh-dead-other-code",
+    page: Page {
+        title: "A dead refresh token is refused with another code",
+        injects: "Each refresh is answered 400 {\"error\":\"invalid_request\"} or 401 {\"error\":\"unauthorized_client\"} until the client has \
+                  logged in again.",
+        reproduces: &["anthropics/claude-code#27933"],
+        correct: "Keeps the refresh token once; when it is refused the same way in two separate attempts, asks for authorization once.",
+        source: "RFC 6749 §5.2 (invalid_grant would be the server's duty)",
+        broken: "Present the same refresh token at every start, for ever.",
+    },
+    attributes: &[Attribute {
+        name: "code",
+        values: "invalid_request|unauthorized_client",
+        default: "invalid_request",
+        about: "the error of the answer",
+    }],
+    make: |written| {
+        let code = written.word("code", &["invalid_request", "unauthorized_client"])?;
+        let status = if code == "invalid_request" { 400 } else { 401 };
+        let body = json!({"error": code});
+        instead(move |_| Reply::json(status, &body))
+    },
+    ..super::REFRESH
 };
 
 pub(super) const VENDOR_400: Spec = Spec {
@@ -49,7 +100,7 @@ pub(super) const VENDOR_400: Spec = Spec {
     },
     attributes: &[Attribute { name: "status", values: "400..499", default: "400", about: "the status of the answer" }],
     make: vendor,
-    ..REFUSAL
+    ..super::REFRESH
 };
 
 pub(super) const UNAVAILABLE: Spec = Spec {
@@ -65,7 +116,7 @@ pub(super) const UNAVAILABLE: Spec = Spec {
     attributes: &[Attribute { name: "status", values: "500..599", default: "503", about: "the status of the answer" }],
     life: Life::Times(1),
     make: unavailable,
-    ..REFUSAL
+    ..super::REFRESH
 };
 
 fn invalid_grant(_: &Attributes) -> Made {

@@ -4,6 +4,7 @@ mod body;
 mod broken;
 mod pace;
 mod status;
+mod tls;
 
 use crate::fault::Spec;
 use crate::fault::{Control, FaultError, Group, Life, Needs, Page, Trigger};
@@ -19,6 +20,10 @@ pub(super) const ALL: &[&Spec] = &[
     &pace::SLOW_BODY,
     &pace::THROTTLE,
     &status::SPEC,
+    &tls::EXPIRED,
+    &tls::FAILURE,
+    &tls::UNTRUSTED,
+    &tls::WRONG_HOST,
 ];
 
 /// What faults of the wire have in common.

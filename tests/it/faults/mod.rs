@@ -1,6 +1,16 @@
 //! Faults through the binary: they fire, they are counted, and one that does not fire is said.
 
-use super::replay::{ECHO, Tape, kinds, talk};
+mod authorization;
+mod discovery;
+mod refresh;
+mod registration;
+mod resource;
+mod tls;
+mod token;
+mod transport;
+mod wrong_logins;
+
+use crate::replay::{ECHO, Tape, kinds, talk};
 use authtape::protocol::Kind;
 use std::process::Output;
 
@@ -23,6 +33,23 @@ fn a_refused_refresh_leads_to_one_login_or_to_none() {
     assert!(talk(&output).contains("fault: refresh-5xx fired once"), "{}", talk(&output));
     assert!(talk(&output).contains("trigger: early-401 fired once"), "{}", talk(&output));
     assert_eq!((count(&tape, Kind::TokenRefresh), count(&tape, Kind::TokenCode)), (2, 1));
+
+    let hasty = [ECHO, &["--misbehave", "credentials-dropped-on-transient"]].concat();
+    let output = broken(&tape, &["refresh-5xx"], &hasty);
+    assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
+    assert_eq!((count(&tape, Kind::TokenRefresh), count(&tape, Kind::TokenCode)), (1, 2));
+
+    let output = broken(&tape, &["early-401"], &[ECHO, &["--misbehave", "refresh-token-unused"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
+    assert_eq!((count(&tape, Kind::TokenRefresh), count(&tape, Kind::TokenCode), count(&tape, Kind::DcrCreate)), (0, 2, 1));
+
+    let login = format!("{} client {} --list", crate::replay::AUTHTAPE, crate::replay::MCP);
+    let options = ["-o", "run.yaml", "--force", "--fault", "dcr-duplicate", "--setup", &login];
+    for (misbehave, registrations) in [(&[][..], 1), (&["--misbehave", "redundant-registration"], 2)] {
+        let output = tape.reference(&options, &[ECHO, &["--login"], misbehave].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
+        assert_eq!((count(&tape, Kind::TokenCode), count(&tape, Kind::DcrCreate)), (2, registrations));
+    }
 
     let output = broken(&tape, &["refresh-400-vendor"], ECHO);
     assert_eq!(output.status.code(), Some(4), "{}", talk(&output));
@@ -91,7 +118,7 @@ fn what_a_fault_answered_stands_on_the_screen_also_when_a_setup_command_fails_of
     let output = broken(&tape, &["refresh-400-vendor"], ECHO);
     assert!(talk(&output).contains("token-refresh 400: a fault, in place of the server"), "{}", talk(&output));
 
-    let setup = format!("{} client {} --timeout 1", super::replay::AUTHTAPE, super::replay::MCP);
+    let setup = format!("{} client {} --timeout 1", crate::replay::AUTHTAPE, crate::replay::MCP);
     let output = tape.replay(&["--fault", "callback-dropped", "--setup", &setup], &["true"]);
     let said = talk(&output);
     assert_eq!(output.status.code(), Some(125), "{said}");
