@@ -110,7 +110,9 @@ pub struct Miss {
 
 impl Account {
     pub(super) fn expecting(servers: impl Iterator<Item = (ServerId, String)>) -> Self {
-        Self { expected: servers.collect(), ..Self::default() }
+        let mut expected: Vec<_> = servers.collect();
+        expected.sort_by(|(_, a), (_, b)| a.cmp(b));
+        Self { expected, ..Self::default() }
     }
 
     /// The MCP servers of the tape that got no request.

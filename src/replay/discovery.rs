@@ -10,9 +10,8 @@ impl Player {
     /// RFC 8414 §5); `None` for any other URL, and for servers that do not describe themselves as OpenID providers.
     pub(super) fn configuration_at(&self, endpoint: &Endpoint) -> Option<usize> {
         let identifier = identifier_of(endpoint)?;
-        let documents = self.tape.iter().filter(|(_, own)| own.kind == Kind::AsMetadata);
-        let mut served = documents.filter_map(|(index, own)| {
-            let document = own.exchange.response()?.body.content.json()?;
+        let mut served = self.tape.places_of(Kind::AsMetadata).filter_map(|index| {
+            let document = self.tape.answer(index).1.body.content.json()?;
             // OpenID Connect Discovery §3: required there, unknown to RFC 8414.
             let is_provider = document.get("subject_types_supported").is_some();
             (is_provider && same(document["issuer"].as_str()?, &identifier)).then_some(index)

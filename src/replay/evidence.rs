@@ -8,7 +8,7 @@ use crate::exchange::{Exchange, Response};
 use crate::model::policy::AuthMethod;
 use crate::model::{Client, Issuer};
 use crate::protocol::{Bearer, ClientCredentials, Endpoint, Kind, Parameters, request_parameters};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// Everything that was asked of one authorization server, in the order of the tape.
@@ -94,7 +94,7 @@ impl<'t> Evidence<'t> {
         // A server that lets everybody in says nothing about a bearer.
         let is_open =
             |own: &&Exchange| Bearer::of_headers(&own.request.headers).is_none() && own.response().is_some_and(|own| !is_refusal(own));
-        let open: Vec<Option<Endpoint>> = mcp().filter(is_open).map(|own| Endpoint::parse(&own.request.url)).collect();
+        let open: HashSet<Option<Endpoint>> = mcp().filter(is_open).map(|own| Endpoint::parse(&own.request.url)).collect();
         let bearers = mcp().filter(|own| !open.contains(&Endpoint::parse(&own.request.url))).filter_map(Used::of);
         let mut evidence = Self {
             registrations: all(&endpoints.register, |kind| kind == Kind::DcrCreate).filter_map(|(own, _)| Registered::of(own)).collect(),

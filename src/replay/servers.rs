@@ -11,7 +11,7 @@ use crate::model::policy::ResourceMetadata;
 use crate::protocol::{Authorization, Bearer, Endpoint, Kind, MODERN_SINCE, Parameters, parse_challenges};
 use crate::scrub::is_placeholder;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The older revisions, newest first: a server that speaks one speaks those before it.
 const OLDER: &[&str] = &["2025-11-25", "2025-06-18", "2025-03-26"];
@@ -68,15 +68,22 @@ impl Shown {
 /// The MCP servers of a tape, in the order of the tape.
 pub(super) fn of(tape: &Tape) -> Vec<Shown> {
     let mut urls: Vec<Endpoint> = Vec::new();
-    for (_, interaction) in tape.iter().filter(|(_, own)| own.kind.is_mcp()) {
-        urls.extend(Endpoint::parse(&interaction.exchange.request.url).filter(|url| !urls.contains(url)));
+    let mut spoken_to: HashMap<Endpoint, Vec<(usize, &Exchange, Kind)>> = HashMap::new();
+    for (index, interaction) in tape.iter().filter(|(_, own)| own.kind.is_mcp()) {
+        let Some(url) = Endpoint::parse(&interaction.exchange.request.url) else { continue };
+        let own = spoken_to.entry(url.clone()).or_default();
+        if own.is_empty() {
+            urls.push(url);
+        }
+        own.push((index, &interaction.exchange, interaction.kind));
     }
     // A tape of a login alone never speaks to the server; its metadata names it.
+    let mut origins: HashSet<String> = urls.iter().map(|url| url.origin().to_owned()).collect();
     for (_, response) in documents(tape) {
         let named = response.body.content.json().and_then(|document| Endpoint::parse(document["resource"].as_str()?));
-        urls.extend(named.filter(|named| !urls.iter().any(|url| url.origin() == named.origin())));
+        urls.extend(named.filter(|named| origins.insert(named.origin().to_owned())));
     }
-    urls.iter().map(|url| shown(tape, url)).collect()
+    urls.iter().map(|url| shown(tape, url, spoken_to.get(url).map(Vec::as_slice).unwrap_or_default())).collect()
 }
 
 /// False when the server refused every bearer from before the recording.
@@ -97,22 +104,20 @@ fn documents(tape: &Tape) -> impl Iterator<Item = (&Exchange, &Response)> {
     tape.of_kind(Kind::Prm).filter(|(_, response)| is_success(response.status))
 }
 
-fn shown(tape: &Tape, url: &Endpoint) -> Shown {
-    let own = tape.iter().filter(|(_, own)| own.kind.is_mcp() && Endpoint::parse(&own.exchange.request.url).as_ref() == Some(url));
-    let own: Vec<(usize, &Exchange, Kind)> = own.map(|(index, own)| (index, &own.exchange, own.kind)).collect();
+fn shown(tape: &Tape, url: &Endpoint, own: &[(usize, &Exchange, Kind)]) -> Shown {
     let mut line = Line::default();
     let mut policy = ServerPolicy { session_required: false, get_stream: false, scope: Scope::default(), ..ServerPolicy::default() };
     let mut versions = Vec::new();
-    for (index, exchange, kind) in &own {
+    for (index, exchange, kind) in own {
         note(*index, exchange, *kind, &mut line, &mut versions);
     }
     let challenged = own.iter().filter_map(|(_, exchange, _)| exchange.response()).find_map(metadata_in_challenge);
     let document = document_of(tape, url, challenged.as_deref());
     let carries = own.iter().any(|(_, exchange, _)| Authorization::of(&exchange.request.headers).is_some());
-    let mut shown = gate::look(&own, document.is_some(), &mut policy);
+    let mut shown = gate::look(own, document.is_some(), &mut policy);
     policy.versions = spoken(&line, versions);
     let logs_in = tape.of_kind(Kind::TokenCode).any(|(_, response)| is_success(response.status));
-    line.may_adopt = carries && !logs_in && takes_presumed(tape, &own);
+    line.may_adopt = carries && !logs_in && takes_presumed(tape, own);
     let mut names = Vec::new();
     let mut authorization_servers = Vec::new();
     policy.metadata = match challenged {

@@ -14,6 +14,7 @@ pub(super) struct Tape {
     documents: HashMap<(String, String), usize>,
     behind_bearer: HashMap<(String, String), usize>,
     by_kind: HashMap<(Kind, String), Vec<usize>>,
+    answered: HashMap<Kind, Vec<usize>>,
     by_url: HashMap<String, usize>,
     kinds: HashMap<(String, String), Kind>,
     by_number: HashMap<u32, usize>,
@@ -29,6 +30,7 @@ impl Tape {
             documents: HashMap::new(),
             behind_bearer: HashMap::new(),
             by_kind: HashMap::new(),
+            answered: HashMap::new(),
             by_url: HashMap::new(),
             kinds: HashMap::new(),
             by_number: interactions.iter().enumerate().map(|(index, own)| (own.exchange.number, index)).collect(),
@@ -36,6 +38,9 @@ impl Tape {
         };
         let batched: Vec<Interaction> = interactions.iter().flat_map(batch::requests).collect();
         interactions.extend(batched);
+        for (index, interaction) in interactions.iter().enumerate().filter(|(_, own)| own.exchange.response().is_some()) {
+            tape.answered.entry(interaction.kind).or_default().push(index);
+        }
         for (index, interaction) in interactions.iter().enumerate().filter(|(_, own)| own.kind != Kind::Callback) {
             tape.note(index, interaction);
         }
@@ -118,8 +123,12 @@ impl Tape {
 
     /// Every answered interaction of a kind.
     pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (&Exchange, &Response)> {
-        let of_kind = self.interactions.iter().filter(move |own| own.kind == kind);
-        of_kind.filter_map(|own| Some((&own.exchange, own.exchange.response()?)))
+        self.places_of(kind).map(|index| (self.exchange(index), self.answer(index).1))
+    }
+
+    /// The places of every answered interaction of a kind.
+    pub(super) fn places_of(&self, kind: Kind) -> impl Iterator<Item = usize> {
+        self.answered.get(&kind).into_iter().flatten().copied()
     }
 
     /// Every answered token request.

@@ -185,8 +185,12 @@ fn print_others(account: &Account, is_strict: bool, terminal: &mut Terminal) {
         let said = if is_strict { "hosts that are not on the tape: " } else { "answered 404: " };
         terminal.talk(format_args!("{style}{word}{style:#}: {said}{}", one_line(&hosts.join(", "))));
     }
-    for url in account.untouched() {
-        terminal.error(format_args!("no request reached {url}, an MCP server of the tape"));
+    for url in account.untouched().take(NAMED) {
+        terminal.error(format_args!("no request reached {}, an MCP server of the tape", one_line(url)));
+    }
+    let further = account.untouched().skip(NAMED).count();
+    if further > 0 {
+        terminal.error(format_args!("nor {further} more of its MCP servers"));
     }
     if account.requests == 0 {
         terminal.error("nothing came through the proxy");
