@@ -242,7 +242,7 @@ mod tests {
             ("#!/opt/venv/bin/python3.13\n", Runtime::Python),
             ("#!/bin/sh\n'''exec' '/opt/a b/python' \"$0\" \"$@\"\n", Runtime::Python),
             ("#!/bin/sh\nif x; then\n  exec node  \"$basedir/x.js\" \"$@\"\nfi\n", Runtime::Node),
-            ("#!/usr/bin/env bash\nexec \"/root/.pyenv/libexec/pyenv\" exec \"$program\" \"$@\"\n", Runtime::Python),
+            ("#!/usr/bin/env bash\nexec \"/home/ada/.pyenv/libexec/pyenv\" exec \"$program\" \"$@\"\n", Runtime::Python),
             ("exec java -jar x.jar", Runtime::Java),
             ("#!/bin/sh\n# exec node\nx\n", Runtime::Shell),
             ("#!/usr/bin/ruby\n", Runtime::Script),
